@@ -1,0 +1,132 @@
+# Everything a contributor runs. `make help` lists it; `make setup` is implied by what needs it.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+ROOT := $(CURDIR)
+# The project's own tools come first. Nothing is written into the home folder but package caches.
+export PATH := $(ROOT)/.tools/bin:$(ROOT)/.venv/bin:$(PATH)
+export SOLCX_BINARY_PATH := $(ROOT)/.tools/solcx
+export APE_DATA_FOLDER := $(ROOT)/.build/ape
+export XMTP_TEE_FIXTURES ?= $(ROOT)/../shared/fixtures
+export XMTP_TEE_VECTORS ?= $(ROOT)/../shared/vectors
+# Ape imports half a second of modules for every one that is not compiled yet.
+export PYTHONDONTWRITEBYTECODE :=
+
+# Extra arguments: make test ARGS="-k rotate", make demo ARGS=--json
+ARGS ?=
+
+step = @printf '\033[1m==> %s\033[0m\n' "$(1)"
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# --- setup -----------------------------------------------------------------------------------------
+
+.PHONY: setup
+setup: ## install the Python environment, the npm packages and the compilers
+	@$(MAKE) -s -j2 .tools/ready
+
+.venv/stamp: requirements.lock pyproject.toml tools/install-python.sh
+	$(call step,Python environment (.venv))
+	@python="$$(tools/prerequisites.sh)" && tools/install-python.sh "$$python"
+	@touch $@
+
+node_modules/.stamp: package.json package-lock.json
+	$(call step,npm packages (node_modules))
+	@tools/prerequisites.sh >/dev/null
+	@npm ci --ignore-scripts --silent || npm ci --ignore-scripts --loglevel=error
+	@touch $@
+
+.tools/ready: .venv/stamp node_modules/.stamp tools/link-binaries.js tools/solc
+	$(call step,compilers (.tools))
+	@node tools/link-binaries.js
+	@{ forge --version | head -n 1; anvil --version | head -n 1; tools/solc --version | tail -n 1; \
+	   .venv/bin/python --version; } | sed 's/^/    /'
+	@{ cat package-lock.json requirements.lock | cksum; } > $@
+
+# --- use -------------------------------------------------------------------------------------------
+
+.PHONY: demo
+demo: setup ## from a key's birth in an enclave to its attested entry on chain, and five attempts to cheat
+	@xmtp-tee demo $(ARGS)
+
+# --- checks ----------------------------------------------------------------------------------------
+
+.PHONY: test
+test: setup ## run the whole suite: forge's tests, then pytest's
+	$(call step,forge test and pytest)
+	@failed=""; \
+	forge test | sed '/^\[PASS\]/d' || failed="forge test"; \
+	pytest $(ARGS) || failed="$$failed pytest"; \
+	if [ -n "$$failed" ]; then echo "error: failed: $$failed" >&2; exit 1; fi
+
+.PHONY: proof
+proof: setup ## the same properties looked at for long: big fuzz runs, exhaustive tests
+	$(call step,forge test (profile proof))
+	@FOUNDRY_PROFILE=proof forge test | sed '/^\[PASS\]/d'
+	$(call step,pytest -m proof)
+	@HYPOTHESIS_PROFILE=proof pytest -m proof --timeout 3600 $(ARGS)
+
+.PHONY: gas
+gas: setup ## measure gas by transactions and write benchmarks/results/gas.json
+	@python -m benchmarks.gas $(ARGS)
+
+.PHONY: gas-check
+gas-check: setup ## measure gas and compare with benchmarks/results/gas.json
+	@python -m benchmarks.gas --check
+
+.PHONY: fmt
+fmt: setup ## format Python and Solidity
+	@ruff check --quiet --fix-only .
+	@ruff format .
+	@forge fmt
+
+.PHONY: lint
+lint: setup ## check format and style of Python and Solidity
+	$(call step,ruff)
+	@ruff check .
+	@ruff format --check .
+	$(call step,forge fmt)
+	@forge fmt --check
+	$(call step,solhint)
+	@node_modules/.bin/solhint --disc --noPoster --max-warnings 0 'contracts/**/*.sol'
+	$(call step,forge lint)
+	@forge lint --deny warnings
+
+.PHONY: types
+types: setup ## check types, mypy strict
+	@mypy
+
+.PHONY: build
+build: setup ## compile the contracts, check their sizes and the bundled ABI
+	@forge build
+	@python tools/sizes.py
+	@python tools/abi.py --check
+
+.PHONY: abi
+abi: setup ## write python/xmtp_tee/client/abi.json from the compiled contracts
+	@forge build
+	@python tools/abi.py
+
+.PHONY: check
+check: test lint types build ## all that .ci/run checks, without the gas figures
+
+# --- upkeep ----------------------------------------------------------------------------------------
+
+.PHONY: lock
+lock: setup ## renew package-lock.json and requirements.lock from package.json and pyproject.toml
+	$(call step,requirements.lock)
+	@uv pip compile --quiet --universal --python-version 3.11 --all-extras --group dev \
+	    --generate-hashes --no-annotate --no-emit-index-url --custom-compile-command "make lock" \
+	    pyproject.toml --output-file requirements.lock $(ARGS)
+	$(call step,package-lock.json)
+	@npm install --package-lock-only --ignore-scripts --no-audit --no-fund --loglevel=error
+
+.PHONY: clean
+clean: ## remove what was built; `make clean ALL=1` removes what was installed too
+	@rm -rf .build dist contracts/.cache lcov.info
+	@if [ -n "$(ALL)" ]; then rm -rf .venv .tools node_modules; fi

@@ -1,0 +1,1 @@
+"""The tests: the specification that runs."""
