@@ -105,4 +105,3 @@ class Verdict:
             "checks": [check.as_dict() for check in self.checks],
             "not_shown": list(self.not_shown),
         }
-

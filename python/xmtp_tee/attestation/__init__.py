@@ -1,0 +1,61 @@
+"""Evidence of a TEE: making it, parsing it, verifying it.
+
+Verification raises; it never returns False for "could not tell". The chain's own encoding of evidence and
+collateral is :mod:`xmtp_tee.attestation.dcap`; the drivers are :mod:`xmtp_tee.attestation.drivers`, the
+development PKI :mod:`xmtp_tee.attestation.simulator`.
+"""
+
+from __future__ import annotations
+
+from xmtp_tee.attestation.address import (
+    address_of_public_key,
+    checksum_address,
+    parse_address,
+)
+from xmtp_tee.attestation.binding import EnclaveBinding
+from xmtp_tee.attestation.certificate import (
+    KeyBundleCertificate,
+    ethereum_signature,
+    recover_authority,
+)
+from xmtp_tee.attestation.collateral import Collateral
+from xmtp_tee.attestation.evidence import Attestation
+from xmtp_tee.attestation.judge import judge_attestation, verify_attestation
+from xmtp_tee.attestation.kinds import Provenance, TcbStatus, TeeKind
+from xmtp_tee.attestation.pre_key import (
+    PRE_KEY_CONTEXT,
+    pre_key_message,
+    verify_pre_key_signature,
+)
+from xmtp_tee.attestation.quote import TdxQuoteV4, parse_quote
+from xmtp_tee.attestation.roots import INTEL_ROOT_KEY_HASH, read_root
+from xmtp_tee.attestation.verify import VerifiedQuote, verify_quote
+from xmtp_tee.attestation.workload import tdx_workload_id, workload_id
+
+__all__ = [
+    "INTEL_ROOT_KEY_HASH",
+    "PRE_KEY_CONTEXT",
+    "Attestation",
+    "Collateral",
+    "EnclaveBinding",
+    "KeyBundleCertificate",
+    "Provenance",
+    "TcbStatus",
+    "TdxQuoteV4",
+    "TeeKind",
+    "VerifiedQuote",
+    "address_of_public_key",
+    "checksum_address",
+    "ethereum_signature",
+    "judge_attestation",
+    "parse_address",
+    "parse_quote",
+    "pre_key_message",
+    "read_root",
+    "recover_authority",
+    "tdx_workload_id",
+    "verify_attestation",
+    "verify_pre_key_signature",
+    "verify_quote",
+    "workload_id",
+]

@@ -1,0 +1,9 @@
+"""One driver per TEE: how a process inside it gets a quote and a sealing root."""
+
+from __future__ import annotations
+
+from xmtp_tee.attestation.drivers.base import Driver
+from xmtp_tee.attestation.drivers.measurement import measure_code
+from xmtp_tee.attestation.drivers.simulator import SimulatorDriver
+
+__all__ = ["Driver", "SimulatorDriver", "measure_code"]

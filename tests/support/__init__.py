@@ -1,0 +1,1 @@
+"""What several tests share: a chain of one's own, fixtures, evidence."""
