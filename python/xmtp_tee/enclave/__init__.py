@@ -1,0 +1,44 @@
+"""The process inside the TEE: the trusted computing base.
+
+==================  ===============================================================================
+module              its one job
+==================  ===============================================================================
+``purposes``        what a key may do: the table, default deny
+``private_keys``    make, use and wipe private keys
+``records``         what is remembered of a key; the associated data of its sealed parts
+``sealing``         AEAD and key derivation from the platform's seal root
+``storage``         sealed rows in a database
+``store``           the sealed key store
+``service``         operations in, results out
+``session``         one connection, without its socket
+``listener``        the Unix socket and the state directory, safe or refused
+``server``          connections, limits, timeouts
+``hygiene``         no core dumps, not dumpable, no new privileges
+``process``         start, serve, stop
+==================  ===============================================================================
+
+It imports neither ``xmtp_tee.client`` nor ``xmtp_tee.cli``, and nothing that talks to a chain.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from xmtp_tee.enclave.config import EnclaveConfig
+    from xmtp_tee.enclave.process import run
+
+__all__ = ["EnclaveConfig", "run"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import on first use, so that a command that only asks for help stays quick."""
+    if name == "EnclaveConfig":
+        from xmtp_tee.enclave.config import EnclaveConfig
+
+        return EnclaveConfig
+    if name == "run":
+        from xmtp_tee.enclave.process import run
+
+        return run
+    raise AttributeError(name)

@@ -1,0 +1,71 @@
+"""``python -m xmtp_tee.enclave``: the enclave process, without the command line around it.
+
+Inside a TEE image nothing else needs to be installed. One JSON line on stdout says that clients can
+connect; the log goes to stderr and holds no secret. Exit codes are those of
+``xmtp_tee.errors.ExitCode``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from xmtp_tee.enclave.config import DRIVERS, EnclaveConfig
+from xmtp_tee.enclave.process import run
+from xmtp_tee.errors import XmtpTeeError
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the options; see :class:`EnclaveConfig`."""
+    made = argparse.ArgumentParser(prog="python -m xmtp_tee.enclave", description=__doc__)
+    made.add_argument("--state-dir", type=Path, required=True, help="sealed store, mode 0700")
+    made.add_argument("--socket", type=Path, help="Unix socket (default: STATE_DIR/enclave.sock)")
+    made.add_argument("--driver", required=True, help="one of: " + ", ".join(DRIVERS))
+    made.add_argument(
+        "--must-exist", action="store_true", help="refuse to make a new store if there is none"
+    )
+    made.add_argument(
+        "--simulator-salt", default="", help="change the simulator's measurement (a test of policy)"
+    )
+    made.add_argument(
+        "--unsafe-simulate-on-hardware",
+        action="store_true",
+        help="allow the simulator on a machine that has a genuine TEE",
+    )
+    made.add_argument("--log-level", default="info", choices=("debug", "info", "warning", "error"))
+    return made
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the enclave; return the exit code."""
+    options = parser().parse_args(arguments)
+    logging.Formatter.converter = time.gmtime
+    logging.basicConfig(
+        stream=sys.stderr,
+        level=options.log_level.upper(),
+        format="%(asctime)sZ %(levelname)s %(name)s: %(message)s",
+        datefmt="%Y-%m-%dT%H:%M:%S",
+    )
+    config = EnclaveConfig(
+        state_dir=options.state_dir.absolute(),
+        driver=options.driver,
+        socket=options.socket.absolute() if options.socket else None,
+        must_exist=options.must_exist,
+        simulator_salt=options.simulator_salt.encode(),
+        unsafe_simulate_on_hardware=options.unsafe_simulate_on_hardware,
+    )
+    try:
+        return run(config)
+    except XmtpTeeError as error:
+        sys.stderr.write(f"the enclave does not start: {error} [{error.code}]\n")
+        sys.stderr.write(json.dumps(error.as_dict()) + "\n")
+        return int(error.exit_code)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

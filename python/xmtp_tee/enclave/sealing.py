@@ -1,0 +1,189 @@
+"""Sealing: AES-256-GCM under keys that descend from the platform's seal root.
+
+::
+
+    seal root (driver) --HKDF-SHA256, salt = store id--> key-encryption key (KEK) and its check
+    value store key: 32 random bytes, wrapped under the KEK; one wrap per way in
+    store key --HKDF-SHA256, salt = store id--> record, secret, header, tag and set keys
+
+A sealed text is nonce (12 random bytes) || ciphertext || tag (16). NIST SP 800-38D allows 2**32
+random nonces per key; the store stops at 2**31 mutations.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from xmtp_tee.attestation.drivers.base import Driver
+from xmtp_tee.enclave.errors import StoreSealedElsewhereError
+from xmtp_tee.enclave.private_keys import Entropy, kernel_entropy, wipe, wiped
+from xmtp_tee.enclave.records import pack
+from xmtp_tee.wire.faults import StoreTamperedError
+
+NONCE_SIZE: Final = 12
+TAG_SIZE: Final = 16
+OVERHEAD: Final = NONCE_SIZE + TAG_SIZE
+KEY_SIZE: Final = 32
+CHECK_SIZE: Final = 16
+KEK_VERSION: Final = 1
+
+
+class Wrap:
+    """The store key, wrapped for one way in.
+
+    ``name``: the way (``platform``; recovery and successor come beside it). ``provider``: the
+    driver and assurance that sealed it. ``check``: 16 bytes that tell a wrong root from a damaged
+    wrap. All three are public; the wrap's associated data covers them.
+    """
+
+    __slots__ = ("check", "name", "provider", "wrapped")
+
+    def __init__(self, name: str, provider: str, check: bytes, wrapped: bytes) -> None:
+        self.name = name
+        self.provider = provider
+        self.check = check
+        self.wrapped = wrapped
+
+
+def provider_of(driver: Driver) -> str:
+    """Return the name under which this driver seals: a simulated store never opens under
+    hardware.
+    """
+    return f"{driver.tee.label}/{driver.assurance.label}"
+
+
+def wrap_store_key(
+    store_key: bytearray, seal_root: bytearray, store_id: bytes, provider: str
+) -> Wrap:
+    """Return the store key wrapped under the platform's seal root. The caller wipes both
+    buffers.
+    """
+    with _kek(seal_root, store_id, provider) as (kek, check):
+        data = pack(b"wrap", store_id, b"platform", provider.encode(), check)
+        return Wrap("platform", provider, check, _seal(AESGCM(kek), store_key, data))
+
+
+def unwrap_store_key(wrap: Wrap, seal_root: bytearray, store_id: bytes, provider: str) -> bytearray:
+    """Return the store key; the caller wipes it.
+
+    :raises StoreSealedElsewhereError: if the wrap is another driver's or another platform's
+    :raises StoreTamperedError: if it is this platform's and does not open
+    """
+    if wrap.provider != provider:
+        raise StoreSealedElsewhereError(
+            "The store was sealed by another kind of enclave",
+            got=wrap.provider[:64],
+            expected=provider,
+        )
+    with _kek(seal_root, store_id, provider) as (kek, check):
+        if not hmac.compare_digest(wrap.check, check):
+            raise StoreSealedElsewhereError(
+                "The store was sealed under another seal root",
+                cause="another machine, another simulator seed, or another enclave made this store",
+            )
+        data = pack(b"wrap", store_id, wrap.name.encode(), provider.encode(), check)
+        store_key = bytearray(KEY_SIZE)
+        _open_into(AESGCM(kek), wrap.wrapped, data, store_key, "wrapped store key")
+        return store_key
+
+
+class Sealer:
+    """Seals and opens the parts of one store, each kind under its own key."""
+
+    def __init__(self, store_key: bytearray, store_id: bytes) -> None:
+        """Derive the keys; the caller wipes ``store_key``."""
+        self._ciphers: dict[str, AESGCM] = {}
+        for kind in ("record", "secret", "header"):
+            with wiped(_derive(store_key, store_id, kind)) as key:
+                self._ciphers[kind] = AESGCM(key)
+        self._tag_key = _derive(store_key, store_id, "tag")
+        self._set_key = _derive(store_key, store_id, "set")
+
+    def seal(self, kind: str, plaintext: bytes | bytearray, data: bytes) -> bytes:
+        """Return ``plaintext`` sealed as a ``record``, ``secret`` or ``header`` under ``data``."""
+        return _seal(self._ciphers[kind], plaintext, data)
+
+    def open(self, kind: str, sealed: bytes, data: bytes) -> bytearray:
+        """Return the plaintext, in a buffer that the caller wipes if it is secret.
+
+        :raises StoreTamperedError: if anything of it, or of its place, was changed
+        """
+        plaintext = bytearray(max(0, len(sealed) - OVERHEAD))
+        _open_into(self._ciphers[kind], sealed, data, plaintext, kind)
+        return plaintext
+
+    def tag(self, kind: bytes, value: bytes) -> bytes:
+        """Return 16 bytes by which rows of one owner or parent are found without naming it to the
+        host.
+        """
+        return hmac.digest(self._tag_key, pack(kind, value), hashlib.sha256)[:16]
+
+    def set_element(self, *fields: bytes | int) -> int:
+        """Return a row's contribution to the set digest (256 bits, as an integer to be XORed).
+
+        A keyed XOR hash of a set of distinct elements, whose value never leaves the sealed header
+        (Clarke et al., "Incremental Multiset Hash Functions", ASIACRYPT 2003, MSet-XOR-Hash).
+        """
+        return int.from_bytes(hmac.digest(self._set_key, pack(*fields), hashlib.sha256), "big")
+
+    def close(self) -> None:
+        """Overwrite the keys held in buffers; the ciphers' own copies go with this object."""
+        self._ciphers.clear()
+        wipe(self._tag_key)
+        wipe(self._set_key)
+
+
+def new_store_key(entropy: Entropy = kernel_entropy) -> bytearray:
+    """Return a random store key; the caller wipes it."""
+    key = bytearray(KEY_SIZE)
+    entropy(key)
+    return key
+
+
+@contextmanager
+def _kek(seal_root: bytearray, store_id: bytes, provider: str) -> Iterator[tuple[bytearray, bytes]]:
+    if len(seal_root) < 16:
+        raise ValueError(f"a seal root has at least 16 bytes, not {len(seal_root)}")
+    with wiped(bytearray(KEY_SIZE + CHECK_SIZE)) as material:
+        info = pack(b"store-key-encryption-key", provider.encode(), KEK_VERSION)
+        HKDF(hashes.SHA256(), len(material), store_id, info).derive_into(seal_root, material)
+        with wiped(material[:KEY_SIZE]) as kek:
+            yield kek, bytes(material[KEY_SIZE:])
+
+
+def _derive(store_key: bytearray, store_id: bytes, kind: str) -> bytearray:
+    key = bytearray(KEY_SIZE)
+    info = pack(b"store-subkey", kind.encode())
+    HKDF(hashes.SHA256(), KEY_SIZE, store_id, info).derive_into(store_key, key)
+    return key
+
+
+def _seal(cipher: AESGCM, plaintext: bytes | bytearray, data: bytes) -> bytes:
+    nonce = os.urandom(NONCE_SIZE)
+    return nonce + cipher.encrypt(nonce, plaintext, data)
+
+
+def _open_into(cipher: AESGCM, sealed: bytes, data: bytes, plaintext: bytearray, what: str) -> None:
+    if len(sealed) < OVERHEAD or len(sealed) - OVERHEAD != len(plaintext):
+        raise StoreTamperedError(
+            f"A sealed {what} has an impossible length",
+            got=f"{len(sealed)} bytes",
+            expected=f"{len(plaintext) + OVERHEAD} bytes or at least {OVERHEAD}",
+        )
+    try:
+        cipher.decrypt_into(sealed[:NONCE_SIZE], sealed[NONCE_SIZE:], data, plaintext)
+    except InvalidTag:
+        raise StoreTamperedError(
+            f"A sealed {what} does not open",
+            cause="it was changed, moved to another place, or mixed with another store",
+        ) from None

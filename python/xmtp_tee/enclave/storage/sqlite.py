@@ -1,0 +1,234 @@
+"""Sealed rows in SQLite: write-ahead log, full synchronisation, one process at a time.
+
+A store is born in a file beside its final name and linked there once it is complete and on disk, so
+that a store file is either whole or absent. The schema is compared text by text at opening: the
+host cannot smuggle in a trigger or a view.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from xmtp_tee.enclave.errors import (
+    EnclaveAlreadyRunningError,
+    StoreIncompleteError,
+    StoreMissingError,
+    StoreNotADatabaseError,
+)
+from xmtp_tee.enclave.records import SCHEMA
+from xmtp_tee.enclave.sealing import Wrap
+from xmtp_tee.enclave.storage.rows import Head, Row
+from xmtp_tee.enclave.storage.sqlite_file import (
+    APPLICATION_ID,
+    TABLES,
+    check_identity,
+    refuse_orphans,
+    remove_draft,
+    sync_directory,
+    typed_errors,
+)
+from xmtp_tee.wire.faults import StoreTamperedError, StoreUnavailableError
+
+_ROW: Final = "id, tag, position, epoch, record, secret"
+
+
+class SqliteRows:
+    """A store in one SQLite file; see :class:`xmtp_tee.enclave.storage.rows.RowStore`."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        """Take over a connection; use :meth:`open`."""
+        self._connection = connection
+
+    @staticmethod
+    def create(path: Path, head: Head, wraps: list[Wrap], rows: list[Row]) -> None:
+        """Write a new store and put it in place, complete and durable, or leave nothing.
+
+        :raises StoreIncompleteError: if a write-ahead log without a store lies there
+        :raises EnclaveAlreadyRunningError: if a store has appeared at ``path`` meanwhile
+        :raises StoreUnavailableError: if it cannot be written
+        """
+        refuse_orphans(path)
+        draft = remove_draft(path)
+        with typed_errors():
+            os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+            connection = sqlite3.connect(draft, isolation_level=None)
+            try:
+                connection.execute("PRAGMA synchronous = FULL")
+                connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+                connection.execute(f"PRAGMA user_version = {SCHEMA}")
+                connection.execute("BEGIN IMMEDIATE")
+                for statement in TABLES.values():
+                    connection.execute(statement)
+                store = SqliteRows(connection)
+                for wrap in wraps:
+                    connection.execute(
+                        "INSERT INTO wraps VALUES (?, ?, ?, ?)",
+                        (wrap.name, wrap.provider, wrap.check, wrap.wrapped),
+                    )
+                for row in rows:
+                    store.insert(row)
+                store.write_head(head)
+                connection.execute("COMMIT")
+            finally:
+                connection.close()
+            try:
+                path.hardlink_to(draft)
+            except FileExistsError:
+                raise EnclaveAlreadyRunningError(
+                    "A store has appeared while another was being made", got=path
+                ) from None
+            draft.unlink()
+            sync_directory(path.parent)
+
+    @classmethod
+    def open(cls, path: Path) -> SqliteRows:
+        """Open the store at ``path``, for this process alone.
+
+        :raises StoreMissingError: if there is none
+        :raises StoreNotADatabaseError: if the file is not a database, or a damaged one
+        :raises StoreIncompleteError: if a table or the header is missing
+        :raises StoreTamperedError: if the schema was altered
+        :raises StoreSchemaUnsupportedError: if another version of xmtp-tee wrote it
+        :raises StoreUnavailableError: if it cannot be read now
+        """
+        if not path.exists():
+            refuse_orphans(path)
+            raise StoreMissingError("There is no key store", got=path)
+        remove_draft(path)
+        with typed_errors():
+            connection = sqlite3.connect(path, isolation_level=None, timeout=1.0)
+            try:
+                # Exclusive from the first access on: no other process reads or writes, and SQLite
+                # keeps its index of the log in memory instead of a shared file.
+                connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+                connection.execute("PRAGMA trusted_schema = OFF")
+                connection.execute("PRAGMA cell_size_check = ON")
+                connection.execute("PRAGMA temp_store = MEMORY")
+                connection.execute("PRAGMA mmap_size = 0")
+                check_identity(connection, path)
+                (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+                if mode != "wal":
+                    raise StoreUnavailableError(
+                        "The file system does not support a write-ahead log", got=mode
+                    )
+                connection.execute("PRAGMA synchronous = FULL")
+            except BaseException:
+                connection.close()
+                raise
+        return cls(connection)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """See RowStore."""
+        with typed_errors():
+            self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            with typed_errors():
+                self._connection.execute("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            raise
+
+    def head(self) -> Head:
+        """See RowStore."""
+        with typed_errors():
+            found = self._connection.execute(
+                "SELECT store_id, schema, epoch, sealed FROM head"
+            ).fetchall()
+        if len(found) != 1:
+            raise StoreIncompleteError("The store has no header", got=f"{len(found)} headers")
+        return Head(*_checked(found[0], bytes, int, int, bytes))
+
+    def write_head(self, head: Head) -> None:
+        """See RowStore."""
+        with typed_errors():
+            self._connection.execute(
+                "REPLACE INTO head VALUES (0, ?, ?, ?, ?)",
+                (head.store_id, head.schema, head.epoch, head.sealed),
+            )
+
+    def wraps(self) -> list[Wrap]:
+        """See RowStore."""
+        with typed_errors():
+            found = self._connection.execute(
+                "SELECT name, provider, key_check, wrapped FROM wraps ORDER BY name"
+            ).fetchall()
+        return [Wrap(*_checked(each, str, str, bytes, bytes)) for each in found]
+
+    def insert(self, row: Row) -> None:
+        """See RowStore."""
+        try:
+            with typed_errors():
+                self._connection.execute(
+                    f"INSERT INTO keys ({_ROW}) VALUES (?, ?, ?, ?, ?, ?)",  # noqa: S608
+                    (row.id, row.tag, row.position, row.epoch, row.record, row.secret),
+                )
+        except sqlite3.IntegrityError:
+            raise StoreTamperedError("A new key's place is taken", got=row.id.hex()) from None
+
+    def get(self, key_id: bytes) -> Row | None:
+        """See RowStore."""
+        found = self._rows("WHERE id = ?", (key_id,))
+        return found[0] if found else None
+
+    def tagged(self, tag: bytes, after: int, limit: int) -> list[Row]:
+        """See RowStore."""
+        return self._rows(
+            "WHERE tag = ? AND position > ? ORDER BY position LIMIT ?", (tag, after, limit)
+        )
+
+    def last_tagged(self, tag: bytes) -> tuple[Row | None, int]:
+        """See RowStore."""
+        found = self._rows("WHERE tag = ? ORDER BY position DESC LIMIT 1", (tag,))
+        with typed_errors():
+            (count,) = self._connection.execute(
+                "SELECT count(*) FROM keys WHERE tag = ?", (tag,)
+            ).fetchone()
+        return (found[0] if found else None), count
+
+    def page(self, after: int, limit: int) -> list[Row]:
+        """See RowStore."""
+        return self._rows("WHERE position > ? ORDER BY position LIMIT ?", (after, limit))
+
+    def scan(self) -> Iterator[Row]:
+        """See RowStore."""
+        after = 0
+        while rows := self.page(after, 1000):
+            yield from rows
+            after = rows[-1].position
+
+    def check(self) -> None:
+        """See RowStore."""
+        with typed_errors():
+            (verdict,) = self._connection.execute("PRAGMA integrity_check(1)").fetchone()
+        if verdict != "ok":
+            raise StoreNotADatabaseError(
+                "The key store is damaged", got=str(verdict)[:200], cause="truncated or overwritten"
+            )
+
+    def close(self) -> None:
+        """See RowStore."""
+        self._connection.close()
+
+    def _rows(self, clause: str, values: tuple[bytes | int, ...]) -> list[Row]:
+        with typed_errors():
+            # Only the constant clauses of this class get here.
+            found = self._connection.execute(
+                f"SELECT {_ROW} FROM keys {clause}",  # noqa: S608
+                values,
+            ).fetchall()
+        return [Row(*_checked(each, bytes, bytes, int, int, bytes, bytes)) for each in found]
+
+
+def _checked(values: tuple[object, ...], *types: type) -> tuple[Any, ...]:
+    """Return ``values`` if each has its type: a file written by other hands may hold anything."""
+    if [type(value) for value in values] != list(types):
+        raise StoreTamperedError("A column of the store holds a value of a wrong type")
+    return values

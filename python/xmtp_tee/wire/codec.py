@@ -1,0 +1,179 @@
+"""Between bodies and messages: MessagePack by msgspec, with typed errors for everything that is
+wrong.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Generic, TypeVar, get_args
+
+import msgspec
+
+from xmtp_tee.wire.errors import (
+    MessageFieldInvalidError,
+    MessageMalformedError,
+    MessageTypeUnknownError,
+    WireError,
+)
+from xmtp_tee.wire.frames import FrameDecoder, encode_frame
+from xmtp_tee.wire.limits import MAX_REPLY_BODY, MAX_REQUEST_BODY
+from xmtp_tee.wire.messages import (
+    ClientMessage,
+    Hello,
+    Operation,
+    Reply,
+    Request,
+    Result,
+    ServerMessage,
+)
+
+T = TypeVar("T")
+
+
+class _Tag(msgspec.Struct):
+    type: str
+
+
+_encoder = msgspec.msgpack.Encoder()
+_tag_decoder = msgspec.msgpack.Decoder(_Tag)
+
+
+class _Union(Generic[T]):
+    """A decoder of one union of messages that tells an unknown type from a wrong field."""
+
+    def __init__(self, union: object, what: str) -> None:
+        self._decoder: msgspec.msgpack.Decoder[T] = msgspec.msgpack.Decoder(union)
+        self._tags = {member.__struct_config__.tag for member in get_args(union)}
+        self._what = what
+
+    def decode(self, body: bytes | msgspec.Raw) -> T:
+        try:
+            return self._decoder.decode(body)
+        except msgspec.ValidationError as error:
+            raise self._diagnose(body, error) from None
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError, OverflowError):
+            raise self._malformed(body) from None
+
+    def _diagnose(self, body: bytes | msgspec.Raw, error: msgspec.ValidationError) -> WireError:
+        try:
+            tag = _tag_decoder.decode(body).type
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError, OverflowError):
+            return self._malformed(body)
+        if tag not in self._tags:
+            return MessageTypeUnknownError(
+                f"The {self._what} has an unknown type",
+                got=repr(tag[:64]),
+                expected="one of " + ", ".join(sorted(map(str, self._tags))),
+            )
+        return MessageFieldInvalidError(
+            f"The {self._what} {tag!r} is invalid", got=str(error)[:200]
+        )
+
+    def _malformed(self, body: bytes | msgspec.Raw) -> MessageMalformedError:
+        return MessageMalformedError(
+            f"The {self._what} is malformed",
+            got=f"{len(memoryview(body))} bytes that are no such MessagePack map",
+            expected="a MessagePack map with a field 'type'",
+        )
+
+
+_client_messages: _Union[ClientMessage] = _Union(ClientMessage, "message")
+_server_messages: _Union[ServerMessage] = _Union(ServerMessage, "message")
+_operations: _Union[Operation] = _Union(Operation, "operation")
+_results: _Union[Result] = _Union(Result, "result")
+
+
+def encode_request(message: Hello | Request) -> bytes:
+    """Return the frame of a message to the enclave.
+
+    :raises FrameTooLargeError: if it is longer than ``MAX_REQUEST_BODY``.
+    """
+    return encode_frame(_encoder.encode(message), MAX_REQUEST_BODY)
+
+
+def encode(message: ServerMessage) -> bytes:
+    """Return the frame of a message from the enclave.
+
+    :raises FrameTooLargeError: if it is longer than ``MAX_REPLY_BODY``.
+    """
+    return encode_frame(_encoder.encode(message), MAX_REPLY_BODY)
+
+
+def request(request_id: int, operation: Operation) -> Request:
+    """Return the envelope of ``operation``."""
+    return Request(id=request_id, operation=msgspec.Raw(_encoder.encode(operation)))
+
+
+def reply(request_id: int, result: Result) -> Reply:
+    """Return the envelope of ``result``."""
+    return Reply(id=request_id, result=msgspec.Raw(_encoder.encode(result)))
+
+
+def decode_operation(message: Request) -> Operation:
+    """Return a request's operation.
+
+    :raises WireError: MessageTypeUnknownError, MessageFieldInvalidError or MessageMalformedError.
+    """
+    return _operations.decode(message.operation)
+
+
+def decode_result(message: Reply) -> Result:
+    """Return a reply's result; raises as :func:`decode_operation` does."""
+    return _results.decode(message.result)
+
+
+class _MessageDecoder(Generic[T]):
+    def __init__(self, union: _Union[T], limit: int) -> None:
+        self._frames = FrameDecoder(limit)
+        self._union = union
+        self._failure: WireError | None = None
+
+    @property
+    def pending(self) -> bool:
+        """Whether a frame has begun and not ended."""
+        return self._frames.pending
+
+    def feed(self, data: bytes) -> Iterator[T]:
+        """Take ``data`` in at once, and return an iterator over the messages that are complete.
+
+        The iterator raises a WireError in its turn, after the sound messages in front; then for
+        ever.
+        """
+        self._frames.feed(data)
+        return iter(self.next_message, None)
+
+    def next_message(self) -> T | None:
+        """Return the next complete message, or None when more bytes are needed."""
+        if self._failure is not None:
+            raise self._failure
+        body = self._frames.next_body()
+        if body is None:
+            return None
+        try:
+            return self._union.decode(body)
+        except WireError as error:
+            self._failure = error
+            raise
+
+    def eof(self) -> None:
+        """Tell that no more bytes come.
+
+        :raises FrameTruncatedError: if a frame has begun and not ended.
+        """
+        if self._failure is not None:
+            raise self._failure
+        self._frames.eof()
+
+
+class ClientMessageDecoder(_MessageDecoder[ClientMessage]):
+    """What the enclave reads: bytes in, ``Hello`` and ``Request`` out."""
+
+    def __init__(self, limit: int = MAX_REQUEST_BODY) -> None:
+        super().__init__(_client_messages, limit)
+
+
+class ServerMessageDecoder(_MessageDecoder[ServerMessage]):
+    """What the client reads: bytes in, ``Welcome``, ``Reply`` and ``Failure`` out."""
+
+    def __init__(self, limit: int = MAX_REPLY_BODY) -> None:
+        super().__init__(_server_messages, limit)

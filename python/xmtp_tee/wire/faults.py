@@ -1,0 +1,210 @@
+"""The errors that the enclave answers with, and their passage over the wire.
+
+Both ends know the same classes: the enclave raises one, its code and public fields travel in a
+``Failure``, and the client raises the same class again. Whatever is not an :class:`XmtpTeeError`
+leaves the enclave as ``enclave.internal`` without a word of detail, because a foreign exception's
+text may hold anything.
+
+The tree::
+
+    RequestRefusedError (exit 1)
+    ├── KeyNotFoundError             enclave.key-not-found
+    ├── IdentityKeyNotFoundError     enclave.identity-key-not-found
+    ├── IdentityKeyExistsError       enclave.identity-key-exists
+    ├── OperationNotAllowedError     enclave.operation-not-allowed
+    ├── OwnerInvalidError            enclave.owner-invalid
+    ├── RegistryInvalidError         enclave.registry-invalid
+    ├── SignedMessageTooLargeError   enclave.signed-message-too-large
+    ├── ExpiryInvalidError           enclave.expiry-invalid
+    ├── PreKeyExpiredError           enclave.pre-key-expired
+    └── PreKeyMismatchError          enclave.pre-key-mismatch
+    EnclaveBusyError (exit 3)        enclave.busy
+    EnclaveInternalError (exit 3)    enclave.internal
+    StoreUnavailableError (exit 3)   enclave.store-unavailable
+    PeerRefusedError (exit 4)        enclave.peer-refused
+    StoreTamperedError (exit 2)      enclave.store-tampered
+    ├── StoreNotADatabaseError       enclave.store-not-a-database
+    └── StoreIncompleteError         enclave.store-incomplete
+"""
+
+from __future__ import annotations
+
+from xmtp_tee.attestation import errors as attestation_errors
+from xmtp_tee.errors import (
+    InvalidEvidenceError,
+    RefusedByPolicyError,
+    UnavailableError,
+    UsageError,
+    XmtpTeeError,
+)
+from xmtp_tee.wire import errors as wire_errors
+from xmtp_tee.wire.messages import Failure
+
+
+class RequestRefusedError(UsageError):
+    """The request is understood and cannot be granted."""
+
+    code = "enclave.request-refused"
+
+
+class KeyNotFoundError(RequestRefusedError):
+    """No key has this id."""
+
+    code = "enclave.key-not-found"
+
+
+class IdentityKeyNotFoundError(RequestRefusedError):
+    """The owner has no identity key."""
+
+    code = "enclave.identity-key-not-found"
+
+
+class IdentityKeyExistsError(RequestRefusedError):
+    """The owner has an identity key already: it is its first installation and stays the only one
+    made so.
+    """
+
+    code = "enclave.identity-key-exists"
+
+
+class OperationNotAllowedError(RequestRefusedError):
+    """The key's purpose does not include the operation. One key has one type and one purpose."""
+
+    code = "enclave.operation-not-allowed"
+
+
+class OwnerInvalidError(RequestRefusedError):
+    """The owner is not an Ethereum address that can own keys."""
+
+    code = "enclave.owner-invalid"
+
+
+class RegistryInvalidError(RequestRefusedError):
+    """The contract's address is not one that can be bound."""
+
+    code = "enclave.registry-invalid"
+
+
+class SignedMessageTooLargeError(RequestRefusedError):
+    """The message to sign is longer than the limit."""
+
+    code = "enclave.signed-message-too-large"
+
+
+class ExpiryInvalidError(RequestRefusedError):
+    """The expiry lies in the past, or does not fit the contracts' 40 bits."""
+
+    code = "enclave.expiry-invalid"
+
+
+class PreKeyExpiredError(RequestRefusedError):
+    """The pre-key is past its expiry and is not certified any more."""
+
+    code = "enclave.pre-key-expired"
+
+
+class PreKeyMismatchError(RequestRefusedError):
+    """The pre-key was not signed by this identity key."""
+
+    code = "enclave.pre-key-mismatch"
+
+
+class EnclaveBusyError(UnavailableError):
+    """The enclave serves as many connections as it may."""
+
+    code = "enclave.busy"
+
+
+class EnclaveInternalError(UnavailableError):
+    """A fault inside the enclave. Its log names the kind; nothing more leaves it."""
+
+    code = "enclave.internal"
+
+
+class StoreUnavailableError(UnavailableError):
+    """The key store cannot be read or written now (disk full, locked, gone). Nothing was
+    acknowledged.
+    """
+
+    code = "enclave.store-unavailable"
+
+
+class PeerRefusedError(RefusedByPolicyError):
+    """The connecting process runs under another user than the enclave's."""
+
+    code = "enclave.peer-refused"
+
+
+class StoreTamperedError(InvalidEvidenceError):
+    """The key store holds something that this enclave did not write there."""
+
+    code = "enclave.store-tampered"
+
+
+class StoreNotADatabaseError(StoreTamperedError):
+    """The file is not an SQLite database of xmtp-tee, or a damaged or truncated one."""
+
+    code = "enclave.store-not-a-database"
+
+
+class StoreIncompleteError(StoreTamperedError):
+    """A part of the store is missing: a header, a table, or the file that a write-ahead log belongs
+    to.
+    """
+
+    code = "enclave.store-incomplete"
+
+
+def _classes_by_code() -> dict[str, type[XmtpTeeError]]:
+    homes = (globals(), vars(wire_errors), vars(attestation_errors))
+    found = {
+        value.code: value
+        for home in homes
+        for value in home.values()
+        if isinstance(value, type)
+        and issubclass(value, XmtpTeeError)
+        and value.__module__ == home["__name__"]
+    }
+    return dict(sorted(found.items()))
+
+
+CLASSES_BY_CODE: dict[str, type[XmtpTeeError]] = _classes_by_code()
+"""Every class that a ``Failure`` may be raised as, by its code."""
+
+
+def to_failure(request_id: int, error: XmtpTeeError) -> Failure:
+    """Return the ``Failure`` that carries ``error``'s code and public fields; long texts are
+    clipped.
+    """
+    return Failure(
+        id=request_id,
+        code=error.code,
+        message=_clip(error.message) or "",
+        got=_clip(error.got),
+        expected=_clip(error.expected),
+        cause=_clip(error.cause),
+        next_command=_clip(error.next_command),
+        exit_code=int(error.exit_code),
+    )
+
+
+def to_exception(failure: Failure) -> XmtpTeeError:
+    """Return the exception that ``failure`` stands for.
+
+    A code that this side does not know (the enclave is newer, or the fault is its TEE driver's)
+    becomes an
+    :class:`EnclaveInternalError` that names it.
+    """
+    known = CLASSES_BY_CODE.get(failure.code)
+    message = failure.message if known else f"{failure.message} [{failure.code}]"
+    return (known or EnclaveInternalError)(
+        message,
+        got=failure.got,
+        expected=failure.expected,
+        cause=failure.cause,
+        next_command=failure.next_command,
+    )
+
+
+def _clip(text: str | None, limit: int = 500) -> str | None:
+    return text if text is None or len(text) <= limit else text[: limit - 1] + "…"

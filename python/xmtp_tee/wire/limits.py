@@ -1,0 +1,28 @@
+"""The sizes and counts that both ends agree on. A change that narrows one needs a new protocol
+version.
+"""
+
+from typing import Final
+
+PROTOCOL_VERSION: Final = 1
+"""Spoken in ``Hello`` and ``Welcome``; both sides refuse any other."""
+
+MAX_REPLY_BODY: Final = 1 << 20
+"""Bytes of one message from the enclave, without the length field."""
+
+MAX_REQUEST_BODY: Final = 128 << 10
+"""Bytes of one message to the enclave: the largest message to sign and its envelope fit with
+room.
+"""
+
+MAX_SIGNED_MESSAGE: Final = 64 << 10
+"""Bytes of one message to be signed."""
+
+MAX_PAGE: Final = 1000
+"""Keys in one page of a listing; a page of the longest records stays below MAX_REPLY_BODY."""
+
+MAX_CHAIN_ID: Final = (1 << 63) - 37
+"""The greatest chain id that wallets can represent (EIP-2294: floor(MAX_UINT64 / 2) - 36)."""
+
+MAX_EXPIRY: Final = (1 << 40) - 1
+"""The greatest expiry in unix seconds: the contracts pack it into 40 bits."""
