@@ -97,7 +97,8 @@ def test_verify_quote_returns_what_the_quote_says() -> None:
     assert verified.report_data == support.BINDING.report_data()
     assert verified.ppid == Platform().ppid
     assert verified.fmspc == Platform().fmspc
-    assert verified.shortest.name in ("root CA's CRL", "PCK CA's CRL")
+    assert verified.shortest.end == min(w.end for w in verified.windows)
+    assert verified.shortest.end == ISSUED_AT + LIFETIME - 1
     assert verify_quote(parse_quote(QUOTE), COLLATERAL, ROOT, NOW) == verified
     assert verify_quote(QUOTE + bytes(3_000), COLLATERAL, ROOT, NOW) == verified
 
@@ -504,12 +505,11 @@ def test_verify_quote_refuses_collateral_after_its_last_second() -> None:
     assert refusal.value.exit_code is ExitCode.UNAVAILABLE
 
 
-def test_verify_quote_takes_tcb_info_at_the_second_of_its_next_update() -> None:
-    # The texts hold until nextUpdate itself, CRLs until the second before.
+def test_verify_quote_refuses_tcb_info_from_its_next_update_on() -> None:
     longer = collateral(crl_lifetime=LIFETIME + DAY)
-    assert verify(collateral=longer, now=ISSUED_AT + LIFETIME) is TcbStatus.UP_TO_DATE
+    assert verify(collateral=longer, now=ISSUED_AT + LIFETIME - 1) is TcbStatus.UP_TO_DATE
     with pytest.raises(CollateralLapsedError, match="TCB info"):
-        verify(collateral=longer, now=ISSUED_AT + LIFETIME + 1)
+        verify(collateral=longer, now=ISSUED_AT + LIFETIME)
 
 
 def test_verify_quote_refuses_a_lapsed_crl() -> None:

@@ -218,7 +218,9 @@ def _require_part_statuses(name: str, part: dict[str, Any]) -> None:
 
 
 def _window(name: str, document: dict[str, Any]) -> Window:
-    window = Window(name, _time(name, document, "issueDate"), _time(name, document, "nextUpdate"))
+    window = Window(
+        name, _time(name, document, "issueDate"), _time(name, document, "nextUpdate") - 1
+    )
     if window.start >= window.end:
         raise CollateralInvalidError(
             f"The {name} ends before it begins.",
@@ -260,7 +262,7 @@ def _integer_member(name: str, document: dict[str, Any], member: str) -> int:
 
 
 def _crl(name: str, der: bytes) -> tuple[Window, frozenset[int]]:
-    """Return when a CRL is in force (its last second is the one before nextUpdate) and its serial numbers."""
+    """Return when a CRL is in force and its serial numbers."""
     try:
         crl = x509.load_der_x509_crl(der)
         next_update = crl.next_update_utc

@@ -27,6 +27,10 @@ STATUS_NAME = {number: name for name, number in STATUS_NUMBER.items()}
 ENCLAVE_STATUSES = frozenset({"UpToDate", "OutOfDate", "Revoked"})
 """The statuses that Intel defines for a quoting enclave and a TDX module."""
 
+MAX_DEPTH = 16
+"""Intel's texts nest six levels deep."""
+
+_BRACKET = re.compile(r"[\[\]{}]")
 _DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 _ADVISORY = re.compile(r"INTEL-SA-(\d{5})")
 
@@ -43,15 +47,30 @@ def load_object(text: str, what: str) -> dict[str, Any]:
     def refuse(number: str) -> None:
         raise CollateralFormError(f"{what} holds a number that is no integer", got=number)
 
+    _require_shallow(text, what)
     try:
         loaded = json.loads(
             text, object_pairs_hook=pairs, parse_float=refuse, parse_constant=refuse
         )
-    except (json.JSONDecodeError, RecursionError) as error:
+    except ValueError as error:
         raise CollateralFormError(f"{what} is not JSON", got=error) from error
     if not isinstance(loaded, dict):
         raise CollateralFormError(f"{what} is not an object", got=type(loaded).__name__)
     return loaded
+
+
+def _require_shallow(text: str, what: str) -> None:
+    """Refuse deep nesting before Python's parser, which recurses in C, meets it.
+
+    Where the recursion limit has been raised, a deep text ends the process instead of raising.
+    """
+    depth = 0
+    for bracket in _BRACKET.finditer(text):
+        depth += 1 if bracket[0] in "[{" else -1
+        if depth > MAX_DEPTH:
+            raise CollateralFormError(
+                f"{what} is nested too deeply", expected=f"{MAX_DEPTH} levels"
+            )
 
 
 def member(holder: Any, key: str, kind: type[Any], what: str) -> Any:

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {SliceHash} from "../../crypto/SliceHash.sol";
+import {Der} from "../../encoding/Der.sol";
+import {DerEcdsaSignature} from "../../encoding/DerEcdsaSignature.sol";
+import {DerExtension} from "../../encoding/DerExtension.sol";
+import {DerTime} from "../../encoding/DerTime.sol";
+
+/// @notice What is read of a certificate. Nothing in it has been verified yet.
+/// @param serial The serial number, 1 to 2^160 - 1.
+/// @param issuer keccak256 of the issuer's DER name.
+/// @param subject keccak256 of the subject's DER name.
+/// @param notBefore The first second of validity, unix seconds.
+/// @param notAfter The last second of validity, unix seconds.
+/// @param x The P-256 public key's x.
+/// @param y The P-256 public key's y.
+/// @param authorityKeyId The issuer's key id; 0 when the extension is absent.
+/// @param subjectKeyId The subject's key id; 0 when the extension is absent.
+/// @param keyUsage The bits of RFC 5280's KeyUsage, bit 0 (digitalSignature) on top; 0 when absent.
+/// @param ca Whether basicConstraints says CA.
+/// @param pathLength The path length constraint; NO_PATH_LENGTH when absent.
+/// @param sgxExtension Where the content of Intel's SGX extension begins; 0 when absent.
+/// @param sgxExtensionEnd Where it ends.
+/// @param digest SHA-256 of the signed part.
+/// @param r The signature's r.
+/// @param s The signature's s.
+struct Certificate {
+    uint256 serial;
+    bytes32 issuer;
+    bytes32 subject;
+    uint40 notBefore;
+    uint40 notAfter;
+    uint256 x;
+    uint256 y;
+    bytes20 authorityKeyId;
+    bytes20 subjectKeyId;
+    uint16 keyUsage;
+    bool ca;
+    uint256 pathLength;
+    uint256 sgxExtension;
+    uint256 sgxExtensionEnd;
+    bytes32 digest;
+    uint256 r;
+    uint256 s;
+}
+
+/// @title X509
+/// @notice Reads X.509 v3 certificates of Intel's profile (Intel SGX PCK Certificate and Certificate Revocation
+/// List Profile Specification; RFC 5280): P-256 keys, ecdsa-with-SHA256, key ids of 20 bytes.
+/// @dev
+/// ██ WARNING ██
+/// Reading verifies nothing: no signature, no issuer, no time, no role. Its caller does.
+library X509 {
+    using Der for bytes;
+    using SliceHash for bytes;
+
+    uint256 internal constant NO_PATH_LENGTH = type(uint256).max;
+    uint16 internal constant DIGITAL_SIGNATURE = 0x8000;
+    uint16 internal constant KEY_CERT_SIGN = 0x0400;
+    uint16 internal constant CRL_SIGN = 0x0200;
+
+    /// @notice The certificate is not of version 3.
+    error CertificateVersionUnsupported(uint256 offset);
+    /// @notice The signature algorithm, inside or outside of the signed part, is not ecdsa-with-SHA256.
+    error SignatureAlgorithmUnsupported(uint256 offset);
+    /// @notice The public key is not an uncompressed point of P-256.
+    error PublicKeyUnsupported(uint256 offset);
+    /// @notice Serial numbers are positive.
+    error SerialNumberZero(uint256 offset);
+    /// @notice A constraint on the path length without cA, or cA written as FALSE.
+    error BasicConstraintsInvalid(uint256 offset);
+
+    // Object identifiers in Der.objectIdentifier's form.
+    uint256 private constant _SUBJECT_KEY_ID = (3 << 248) | 0x551d0e; // 2.5.29.14
+    uint256 private constant _KEY_USAGE = (3 << 248) | 0x551d0f; // 2.5.29.15
+    uint256 private constant _BASIC_CONSTRAINTS = (3 << 248) | 0x551d13; // 2.5.29.19
+    uint256 private constant _AUTHORITY_KEY_ID = (3 << 248) | 0x551d23; // 2.5.29.35
+    uint256 private constant _SGX_EXTENSION = (9 << 248) | 0x2a864886f84d010d01; // 1.2.840.113741.1.13.1
+
+    uint256 private constant _SERIAL_LIMIT = type(uint160).max;
+    /// @dev [0] { INTEGER 2 }
+    bytes32 private constant _VERSION_3 = bytes32(bytes5(hex"a003020102"));
+    /// @dev SEQUENCE { OBJECT IDENTIFIER 1.2.840.10045.4.3.2 }
+    bytes32 private constant _ECDSA_WITH_SHA256 = bytes32(bytes12(hex"300a06082a8648ce3d040302"));
+    /// @dev SEQUENCE { SEQUENCE { id-ecPublicKey, prime256v1 }, BIT STRING { 0 unused bits, uncompressed ... } }
+    bytes32 private constant _P256_KEY = bytes32(bytes27(hex"3059301306072a8648ce3d020106082a8648ce3d03010703420004"));
+
+    /// @notice Reads a certificate that fills the array exactly.
+    function read(bytes memory der) internal view returns (Certificate memory certificate) {
+        (uint256 signed, uint256 end) = der.enter(0, der.length, Der.SEQUENCE);
+        Der.finish(end, der.length);
+        (uint256 offset, uint256 signedEnd) = der.enter(signed, end, Der.SEQUENCE);
+        certificate.digest = der.sha256Of(signed, signedEnd);
+
+        if (!der.startsWith(offset, signedEnd, _VERSION_3, 5)) revert CertificateVersionUnsupported(offset);
+        (certificate.serial, offset) = serialNumber(der, offset + 5, signedEnd);
+        if (certificate.serial == 0) revert SerialNumberZero(offset);
+        offset = algorithm(der, offset, signedEnd);
+        (certificate.issuer, offset) = name(der, offset, signedEnd);
+        offset = _validity(der, offset, signedEnd, certificate);
+        (certificate.subject, offset) = name(der, offset, signedEnd);
+        if (offset + 91 > signedEnd || !der.startsWith(offset, signedEnd, _P256_KEY, 27)) {
+            revert PublicKeyUnsupported(offset);
+        }
+        certificate.x = der.wordAt(offset + 27);
+        certificate.y = der.wordAt(offset + 59);
+        _extensions(der, offset + 91, signedEnd, certificate);
+
+        offset = algorithm(der, signedEnd, end);
+        (certificate.r, certificate.s) = DerEcdsaSignature.readLast(der, offset, end);
+    }
+
+    /// @notice Reads a serial number of at most 160 bits.
+    /// @dev RFC 5280 allows 20 octets; Intel uses 20 octets and a zero octet before them, where DER needs it.
+    function serialNumber(bytes memory der, uint256 offset, uint256 end)
+        internal
+        pure
+        returns (uint256 serial, uint256 next)
+    {
+        return der.unsigned(offset, end, _SERIAL_LIMIT);
+    }
+
+    /// @notice Reads past the algorithm identifier of ecdsa-with-SHA256.
+    function algorithm(bytes memory der, uint256 offset, uint256 end) internal pure returns (uint256 next) {
+        if (!der.startsWith(offset, end, _ECDSA_WITH_SHA256, 12)) revert SignatureAlgorithmUnsupported(offset);
+        return offset + 12;
+    }
+
+    /// @notice Reads a name as keccak256 of its encoding.
+    function name(bytes memory der, uint256 offset, uint256 end) internal pure returns (bytes32 hash, uint256 next) {
+        (, next) = der.enter(offset, end, Der.SEQUENCE);
+        hash = der.keccakOf(offset, next);
+    }
+
+    /// @notice Reads the value of an authority key identifier that consists of a 20-byte key id.
+    function authorityKeyId(bytes memory der, uint256 offset, uint256 end) internal pure returns (bytes20 keyId) {
+        (uint256 start, uint256 stop) = der.enter(offset, end, Der.SEQUENCE);
+        Der.finish(stop, end);
+        // [0] IMPLICIT OCTET STRING
+        (start, stop) = der.enterExact(start, end, 0x80, 20);
+        Der.finish(stop, end);
+        return bytes20(bytes32(der.wordAt(start)));
+    }
+
+    function _validity(bytes memory der, uint256 offset, uint256 end, Certificate memory certificate)
+        private
+        pure
+        returns (uint256 next)
+    {
+        (offset, next) = der.enter(offset, end, Der.SEQUENCE);
+        (certificate.notBefore, offset) = DerTime.read(der, offset, next);
+        (certificate.notAfter, offset) = DerTime.read(der, offset, next);
+        Der.finish(offset, next);
+    }
+
+    function _extensions(bytes memory der, uint256 offset, uint256 end, Certificate memory certificate) private pure {
+        // [3] EXPLICIT SEQUENCE OF Extension, the last field of the signed part.
+        (uint256 first, uint256 last) = der.enter(offset, end, 0xa3);
+        Der.finish(last, end);
+        (first, last) = der.enter(first, end, Der.SEQUENCE);
+        Der.finish(last, end);
+
+        certificate.pathLength = NO_PATH_LENGTH;
+        offset = first;
+        while (offset < end) {
+            (uint256 oid, bool critical, uint256 start, uint256 stop) = DerExtension.read(der, first, offset, end);
+            if (oid == _AUTHORITY_KEY_ID) {
+                certificate.authorityKeyId = authorityKeyId(der, start, stop);
+            } else if (oid == _SUBJECT_KEY_ID) {
+                (bytes32 keyId, uint256 next) = der.octets(start, stop, 20);
+                Der.finish(next, stop);
+                certificate.subjectKeyId = bytes20(keyId);
+            } else if (oid == _KEY_USAGE) {
+                uint256 next;
+                (certificate.keyUsage, next) = der.namedBits(start, stop);
+                Der.finish(next, stop);
+            } else if (oid == _BASIC_CONSTRAINTS) {
+                (certificate.ca, certificate.pathLength) = _basicConstraints(der, start, stop);
+            } else if (oid == _SGX_EXTENSION) {
+                (certificate.sgxExtension, certificate.sgxExtensionEnd) = (start, stop);
+            } else {
+                DerExtension.ignore(offset, oid, critical);
+            }
+            offset = stop;
+        }
+    }
+
+    function _basicConstraints(bytes memory der, uint256 offset, uint256 end)
+        private
+        pure
+        returns (bool ca, uint256 pathLength)
+    {
+        pathLength = NO_PATH_LENGTH;
+        (uint256 start, uint256 stop) = der.enter(offset, end, Der.SEQUENCE);
+        Der.finish(stop, end);
+        if (start == stop) return (ca, pathLength);
+        // FALSE is the default and left out, and only a CA may constrain its path.
+        (ca, start) = der.boolean(start, stop);
+        if (!ca) revert BasicConstraintsInvalid(offset);
+        if (start == stop) return (ca, pathLength);
+        (pathLength, start) = der.unsigned(start, stop, type(uint8).max);
+        Der.finish(start, stop);
+    }
+}

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {AssuranceLevel, TcbStatus, TeeKind} from "./AttestationTypes.sol";
+import {IAttestationVerifier} from "./IAttestationVerifier.sol";
+import {IEnclavePolicy} from "./IEnclavePolicy.sol";
+
+/// @notice What is recorded of an enclave. Whether it is trusted is not recorded: that is judged when asked.
+/// @dev NONE -> ATTESTED <-> INVALIDATED: only a fresh attestation leads back.
+enum EnclaveState {
+    NONE,
+    ATTESTED,
+    INVALIDATED
+}
+
+/// @notice An attested enclave, under the address of its authority key.
+/// @param state NONE when this authority was never attested.
+/// @param tee The kind of environment.
+/// @param blockNumber The block that its newest quote is bound to.
+/// @param attestedAt When that quote was verified here, unix seconds.
+/// @param expiresAt The first second at which the attestation no longer counts, unix seconds.
+/// @param workload The workload id, taken from verified bytes.
+/// @param platform The verifier's handle of the platform.
+/// @param transportKey The enclave's X25519 key for sessions, 32 bytes, as bound.
+struct Enclave {
+    EnclaveState state;
+    TeeKind tee;
+    uint64 blockNumber;
+    uint64 attestedAt;
+    uint64 expiresAt;
+    bytes32 workload;
+    bytes32 platform;
+    bytes32 transportKey;
+}
+
+/// @title IEnclaveRegistry
+/// @notice Answers one question: which enclaves are attested now? An enclave is named by its authority: the
+/// address of a secp256k1 key that was made inside it and is bound into its quote.
+/// @dev Normative description: docs/SPECIFICATION.md, EnclaveRegistry.
+/// WARNING: a record says what was verified once. Trust is what {standing} says when it is asked.
+/// WARNING: nothing here says that the enclave is alive, whom it serves, or which keys it holds.
+interface IEnclaveRegistry {
+    // --- events ------------------------------------------------------------------------------------
+
+    /// @notice An enclave has been attested, for the first time or again.
+    /// @dev Reader invariants: in this very transaction the verifier accepted evidence whose report data
+    /// binds chain, this contract, `authority`, `transportKey` and the hash of block `blockNumber`; the
+    /// policy accepted `workload` with `status`; `blockNumber` is greater than in every earlier event of
+    /// this authority. Replaces what an earlier event of this authority said, invalidation included.
+    /// @param authority The address of the enclave's authority key.
+    /// @param workload The workload id.
+    /// @param platform The verifier's handle of the platform.
+    /// @param tee The kind of environment.
+    /// @param status The platform's security level at this moment.
+    /// @param transportKey The enclave's X25519 key for sessions.
+    /// @param blockNumber The block that the evidence is bound to.
+    /// @param expiresAt The first second at which this attestation no longer counts.
+    event EnclaveAttested(
+        address indexed authority,
+        bytes32 indexed workload,
+        bytes32 indexed platform,
+        TeeKind tee,
+        TcbStatus status,
+        bytes32 transportKey,
+        uint64 blockNumber,
+        uint64 expiresAt
+    );
+
+    /// @notice An attestation has been found to fail and no longer counts, whatever changes later.
+    /// @dev Reader invariants: the attestation failed at this moment for a definite reason
+    /// ({IEnclavePolicy.WorkloadNotTrusted}, {IEnclavePolicy.TcbStatusNotAccepted}, {AttestationExpired}),
+    /// never because it could not be judged. Only a later {EnclaveAttested} restores the authority.
+    /// @param authority The address of the enclave's authority key.
+    /// @param reason The selector of the error that refused it.
+    event AttestationInvalidated(address indexed authority, bytes4 indexed reason);
+
+    // --- errors: construction ----------------------------------------------------------------------
+
+    /// @notice A contract this one depends on has no code.
+    error NotAContract(address account);
+    /// @notice The greatest age of a bound block must be 1 to 8191 blocks (EIP-2935).
+    error MaxBlockAgeOutOfRange(uint256 got, uint256 limit);
+    /// @notice The lifetime of an attestation must be 1 second to `limit` seconds.
+    error AttestationTtlOutOfRange(uint64 got, uint64 limit);
+
+    // --- errors: attesting -------------------------------------------------------------------------
+    // BlockNotYetMined, BlockTooOld and BlockHashUnavailable come from the library BlockHistory.
+
+    /// @notice The zero address cannot sign, so it is no authority.
+    error AuthorityIsZero();
+    /// @notice The evidence does not bind this chain, registry, authority, transport key and block.
+    error ReportDataMismatch(bytes32 got, bytes32 expected);
+    /// @notice The second half of the report data must be zero: nothing may be smuggled in.
+    error ReportDataTailNotZero(bytes32 got);
+    /// @notice A renewal must be bound to a newer block than the recorded attestation.
+    error AttestationNotNewer(uint256 got, uint256 recorded);
+
+    // --- errors: standing --------------------------------------------------------------------------
+
+    /// @notice This authority was never attested.
+    error EnclaveUnknown(address authority);
+    /// @notice The attestation was found to fail; only a fresh one restores the authority.
+    error EnclaveInvalidated(address authority);
+    /// @notice The attestation's lifetime is over.
+    error AttestationExpired(address authority, uint64 expiresAt);
+    /// @notice The verifier gave no answer that can be read (out of gas included).
+    error PlatformNotJudged(bytes32 platform);
+    /// @notice The enclave does not pass; `reason` is the selector of the error that refuses it.
+    error EnclaveNotTrusted(address authority, bytes4 reason);
+    /// @notice The enclave passes, so there is nothing to invalidate.
+    error EnclaveStillTrusted(address authority);
+    /// @notice The platform cannot be judged now: that suspends trust and invalidates nothing.
+    error EnclaveSuspended(address authority, bytes4 reason);
+
+    // --- actions -----------------------------------------------------------------------------------
+
+    /// @notice Records an enclave from evidence, or renews its record.
+    /// @dev Permissionless: the evidence alone decides. Reverts, in this order: {AuthorityIsZero},
+    /// BlockNotYetMined, BlockTooOld, {AttestationNotNewer}, BlockHashUnavailable, every error of the
+    /// verifier, {ReportDataTailNotZero}, {ReportDataMismatch}, {IEnclavePolicy.WorkloadNotTrusted},
+    /// {IEnclavePolicy.TcbStatusNotAccepted}.
+    /// @param authority The address of the enclave's authority key.
+    /// @param transportKey The enclave's X25519 key for sessions, 32 bytes.
+    /// @param blockNumber The block that the evidence is bound to.
+    /// @param evidence TEE kind (1 byte), then what the verifier of that TEE takes.
+    function attest(address authority, bytes32 transportKey, uint64 blockNumber, bytes calldata evidence) external;
+
+    /// @notice Makes a definite failure lasting, so that it does not pass when its cause does.
+    /// @dev Permissionless. Reverts: {EnclaveUnknown}, {EnclaveInvalidated}, {EnclaveStillTrusted},
+    /// {EnclaveSuspended}.
+    /// @param authority The address of the enclave's authority key.
+    function invalidate(address authority) external;
+
+    // --- views -------------------------------------------------------------------------------------
+
+    /// @notice Judges an enclave now: by the record, today's policy and the newest collateral.
+    /// @dev Never reverts. Reasons, the first that holds: {EnclaveUnknown}, {EnclaveInvalidated},
+    /// {AttestationExpired}, {IEnclavePolicy.WorkloadNotTrusted}, the verifier's error or
+    /// {PlatformNotJudged}, {IEnclavePolicy.TcbStatusNotAccepted}.
+    /// @param authority The address of the enclave's authority key.
+    /// @return trusted Whether it passes.
+    /// @return reason Zero when it passes, else the selector of the error that refuses it.
+    function standing(address authority) external view returns (bool trusted, bytes4 reason);
+
+    /// @notice Returns when {standing} says trusted, and reverts otherwise.
+    /// @dev Reverts: {EnclaveNotTrusted}.
+    /// @param authority The address of the enclave's authority key.
+    function requireTrusted(address authority) external view;
+
+    /// @notice Returns when the record alone stands: attested, not invalidated, not expired.
+    /// @dev Reads one storage word. WARNING: asks neither the policy nor the verifier, so it must not stand
+    /// where trust is conferred; it is for actions whose result a reader judges again by {standing}.
+    /// Reverts: {EnclaveNotTrusted} with {EnclaveUnknown}, {EnclaveInvalidated} or {AttestationExpired}.
+    /// @param authority The address of the enclave's authority key.
+    function requireAttested(address authority) external view;
+
+    /// @notice What is recorded of an enclave.
+    /// @param authority The address of the enclave's authority key.
+    /// @return record The record; `state` is NONE when there is none.
+    function enclave(address authority) external view returns (Enclave memory record);
+
+    /// @notice What a key of this enclave may claim now: the lower of the workload's level and the ceiling.
+    /// @param authority The address of the enclave's authority key.
+    /// @return level NONE when the enclave is not trusted now.
+    function assuranceOf(address authority) external view returns (AssuranceLevel level);
+
+    /// @notice What anything behind this deployment may claim at most.
+    /// @return level SIMULATED under a development root, else MEMBER.
+    function assuranceCeiling() external view returns (AssuranceLevel level);
+
+    /// @notice The report data an enclave must bind: bytes 0 to 31; bytes 32 to 63 are zero.
+    /// @dev keccak256(abi.encode(keccak256("EnclaveBinding(uint256 chainId,address enclaveRegistry,address
+    /// authority,bytes32 transportKey,uint256 blockNumber,bytes32 blockHash)"), ...)), with this chain and
+    /// this contract. Does not judge whether the block is recent or the hash is right.
+    /// @param authority The address of the enclave's authority key.
+    /// @param transportKey The enclave's X25519 key for sessions.
+    /// @param blockNumber The bound block.
+    /// @param blockHash Its hash.
+    /// @return digest The binding.
+    function bindingDigest(address authority, bytes32 transportKey, uint256 blockNumber, bytes32 blockHash)
+        external
+        view
+        returns (bytes32 digest);
+
+    /// @notice The verifier of evidence, fixed for ever.
+    /// @return contract_ Its address.
+    function verifier() external view returns (IAttestationVerifier contract_);
+
+    /// @notice The policy, fixed for ever.
+    /// @return contract_ Its address.
+    function policy() external view returns (IEnclavePolicy contract_);
+
+    /// @notice How many blocks old a bound block may be.
+    /// @return blocks 1 to 8191.
+    function maxBlockAge() external view returns (uint256 blocks);
+
+    /// @notice How long an attestation counts.
+    /// @return seconds_ The lifetime in seconds.
+    function attestationTtl() external view returns (uint64 seconds_);
+}

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {Ownable} from "@openzeppelin/contracts/access/Ownable.sol";
+
+import {AssuranceLevel, TcbStatus} from "../../../contracts/interfaces/AttestationTypes.sol";
+import {IEnclavePolicy, Workload} from "../../../contracts/interfaces/IEnclavePolicy.sol";
+import {RegistryFixture} from "../registry/RegistryFixture.sol";
+
+/// @dev docs/SPECIFICATION.md, EnclavePolicy.
+contract EnclavePolicyTest is RegistryFixture {
+    bytes32 private constant NEW = keccak256("new workload");
+    string private constant SOURCE = "https://example.org/new";
+    bytes20 private constant COMMIT = bytes20(uint160(0xc0ffee));
+
+    function test_an_added_workload_is_trusted_with_its_entry() external {
+        assertThat(!policy.isWorkloadTrusted(NEW), "not before");
+        vm.expectEmit(address(policy));
+        emit IEnclavePolicy.WorkloadAdded(NEW, AssuranceLevel.CVM, SOURCE, COMMIT);
+        add(NEW, AssuranceLevel.CVM, SOURCE);
+        assertThat(policy.isWorkloadTrusted(NEW), "trusted");
+        assertSame(
+            abi.encode(policy.workload(NEW)),
+            abi.encode(Workload(AssuranceLevel.CVM, uint64(START), COMMIT, SOURCE)),
+            "the entry"
+        );
+        assertSame(uint256(policy.assuranceLevel(NEW)), uint256(AssuranceLevel.CVM), "level");
+    }
+
+    function test_a_removed_workload_is_gone_at_once_and_may_return() external {
+        add(NEW, AssuranceLevel.CVM, SOURCE);
+        vm.expectEmit(address(policy));
+        emit IEnclavePolicy.WorkloadRemoved(NEW);
+        vm.prank(admin);
+        policy.removeWorkload(NEW);
+        assertThat(!policy.isWorkloadTrusted(NEW), "gone");
+        assertSame(
+            abi.encode(policy.workload(NEW)),
+            abi.encode(Workload(AssuranceLevel.NONE, 0, bytes20(0), "")),
+            "nothing is left"
+        );
+        add(NEW, AssuranceLevel.WALLET, SOURCE);
+        assertSame(uint256(policy.assuranceLevel(NEW)), uint256(AssuranceLevel.WALLET), "returned");
+    }
+
+    function test_only_up_to_date_platforms_are_acceptable() external {
+        for (uint8 i = 0; i <= uint8(type(TcbStatus).max); ++i) {
+            bool acceptable = TcbStatus(i) == TcbStatus.UP_TO_DATE;
+            assertThat(policy.isAcceptable(WORKLOAD, TcbStatus(i)) == acceptable, "acceptable");
+            if (!acceptable) {
+                expectError(
+                    abi.encodeWithSelector(IEnclavePolicy.TcbStatusNotAccepted.selector, WORKLOAD, TcbStatus(i))
+                );
+            }
+            policy.requireAcceptable(WORKLOAD, TcbStatus(i));
+        }
+    }
+
+    function testFuzz_an_unknown_workload_is_never_acceptable(bytes32 id, uint8 status) external {
+        vm.assume(id != WORKLOAD && id != OTHER_WORKLOAD);
+        TcbStatus status_ = TcbStatus(status % (uint8(type(TcbStatus).max) + 1));
+        assertThat(!policy.isWorkloadTrusted(id) && !policy.isAcceptable(id, status_), "not acceptable");
+        expectError(abi.encodeWithSelector(IEnclavePolicy.WorkloadNotTrusted.selector, id));
+        policy.requireAcceptable(id, status_);
+    }
+
+    function test_entries_that_say_too_little_are_refused() external {
+        expectError(IEnclavePolicy.WorkloadIsZero.selector);
+        add(bytes32(0), AssuranceLevel.CVM, SOURCE);
+        expectError(abi.encodeWithSelector(IEnclavePolicy.AssuranceLevelMissing.selector, NEW));
+        add(NEW, AssuranceLevel.NONE, SOURCE);
+        expectError(abi.encodeWithSelector(IEnclavePolicy.SourceMissing.selector, NEW));
+        add(NEW, AssuranceLevel.CVM, "");
+    }
+
+    function test_a_trusted_workload_is_not_overwritten() external {
+        expectError(abi.encodeWithSelector(IEnclavePolicy.WorkloadAlreadyTrusted.selector, WORKLOAD));
+        add(WORKLOAD, AssuranceLevel.WALLET, SOURCE);
+    }
+
+    function test_an_unknown_workload_is_not_removed() external {
+        expectError(abi.encodeWithSelector(IEnclavePolicy.WorkloadNotTrusted.selector, NEW));
+        vm.prank(admin);
+        policy.removeWorkload(NEW);
+    }
+
+    // --- administration --------------------------------------------------------------------------------
+
+    function testFuzz_x7_only_the_owner_decides(address sender) external {
+        vm.assume(sender != admin);
+        bytes memory unauthorized = abi.encodeWithSelector(Ownable.OwnableUnauthorizedAccount.selector, sender);
+        vm.startPrank(sender);
+        expectError(unauthorized);
+        policy.addWorkload(NEW, AssuranceLevel.MEMBER, SOURCE, COMMIT);
+        expectError(unauthorized);
+        policy.removeWorkload(WORKLOAD);
+        expectError(unauthorized);
+        policy.transferOwnership(sender);
+        expectError(unauthorized);
+        policy.acceptOwnership();
+        vm.stopPrank();
+    }
+
+    function test_ownership_moves_in_two_steps_and_is_never_given_up() external {
+        vm.prank(admin);
+        policy.transferOwnership(stranger);
+        assertSame(policy.owner(), admin, "not before it is accepted");
+        vm.prank(stranger);
+        policy.acceptOwnership();
+        assertSame(policy.owner(), stranger, "accepted");
+        expectError(IEnclavePolicy.OwnershipCannotBeRenounced.selector);
+        vm.prank(stranger);
+        policy.renounceOwnership();
+    }
+
+    function test_a_policy_has_an_owner_from_the_start() external {
+        expectError(abi.encodeWithSelector(Ownable.OwnableInvalidOwner.selector, address(0)));
+        create("EnclavePolicy.sol:EnclavePolicy", abi.encode(address(0)));
+    }
+
+    function add(bytes32 id, AssuranceLevel level, string memory source) private {
+        vm.prank(admin);
+        policy.addWorkload(id, level, source, COMMIT);
+    }
+}
