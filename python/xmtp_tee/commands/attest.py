@@ -1,0 +1,66 @@
+"""``xmtp-tee attest``: the enclave's evidence, into a file that anyone can verify."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from xmtp_tee.commands.console import Console
+from xmtp_tee.commands.options import (
+    chain_options,
+    json_option,
+    open_chain,
+    open_keys,
+    socket_option,
+)
+from xmtp_tee.errors import UsageError
+
+
+@click.command()
+@click.option(
+    "--output",
+    "-o",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The file to write; default: stdout.",
+)
+@click.option("--block", type=click.IntRange(min=0), help="Bind this block; default: a recent one.")
+@socket_option
+@chain_options
+@json_option
+def attest(
+    output: Path | None,
+    block: int | None,
+    socket: Path | None,
+    rpc_url: str | None,
+    deployment: Path | None,
+    console: Console,
+) -> None:
+    """Have the enclave attest itself for a deployment, bound to a recent block, and save the evidence."""
+    chain, where = open_chain(rpc_url, deployment, console)
+    from xmtp_tee.client.registry import recent_block
+
+    bound = recent_block(chain) if block is None else chain.block(block)
+    with open_keys(socket) as keys, console.progress("quoting"):
+        attestation = keys.get_attestation(
+            chain_id=where.chain_id,
+            enclave_registry=where.address("EnclaveRegistry"),
+            block_number=bound.number,
+            block_hash=bound.hash,
+        )
+    text = attestation.to_json()
+    if output is not None:
+        try:
+            output.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise UsageError(
+                "the evidence cannot be written", got=output, cause=error.strerror
+            ) from error
+        console.say(f"next: xmtp-tee verify {output}")
+    console.result(
+        {
+            "file": None if output is None else str(output),
+            "attestation": attestation.as_dict(),
+        },
+        text.rstrip() if output is None else f"written: {output}, bound to block {bound.number}",
+    )

@@ -1,0 +1,131 @@
+"""What the commands print: data on stdout, talk on stderr, colours on a terminal only.
+
+With ``--json`` stdout carries exactly ONE JSON object, success or failure; the talk stays on stderr.
+"""
+
+from __future__ import annotations
+
+import json as json_module
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import IO
+
+import click
+
+from xmtp_tee.errors import XmtpTeeError
+from xmtp_tee.verdict import CheckResult, Verdict
+
+COLOURS = {
+    CheckResult.PASS: "green",
+    CheckResult.WARN: "yellow",
+    CheckResult.FAIL: "red",
+    CheckResult.NOT_CHECKED: "yellow",
+}
+# What takes longer than this is announced.
+_PATIENCE_SECONDS = 2.0
+
+
+class Console:
+    """The two streams of one command."""
+
+    def __init__(self, *, json: bool = False) -> None:
+        self.json = json
+
+    def say(self, text: str = "", *, colour: str | None = None, bold: bool = False) -> None:
+        """Talk to the person, on stderr."""
+        click.echo(paint(text, sys.stderr, colour, bold=bold), err=True)
+
+    def result(self, data: Mapping[str, object], text: str | Iterable[str]) -> None:
+        """Print the command's result: ``data`` as JSON, or ``text``, on stdout."""
+        if self.json:
+            click.echo(json_module.dumps({"ok": True, **data}, indent=2, sort_keys=False))
+            return
+        for line in [text] if isinstance(text, str) else text:
+            click.echo(line)
+
+    def fail(self, error: XmtpTeeError) -> int:
+        """Report an error and return the exit code."""
+        if self.json:
+            click.echo(json_module.dumps({"ok": False, "error": error.as_dict()}, indent=2))
+        else:
+            self.say(f"error: {error.message}", colour="red", bold=True)
+            for label, value in (
+                ("got", error.got),
+                ("expected", error.expected),
+                ("cause", error.cause),
+                ("next", error.next_command),
+                ("code", error.code),
+            ):
+                if value is not None:
+                    self.say(f"  {label + ':':<10}{value}")
+        return int(error.exit_code)
+
+    def verdict(
+        self, verdict: Verdict, *, explain: bool = False, extra: Mapping[str, object] | None = None
+    ) -> None:
+        """Print a verdict: a line per check, the sentence, the level, what it does not show."""
+        if self.json:
+            click.echo(json_module.dumps(verdict.as_dict() | dict(extra or {}), indent=2))
+            return
+        for line in verdict_lines(verdict, sys.stdout, explain=explain):
+            click.echo(line)
+
+    @contextmanager
+    def progress(self, label: str) -> Iterator[None]:
+        """Announce what is going on once it has taken two seconds, and how long it took."""
+        start = time.monotonic()
+        timer = threading.Timer(_PATIENCE_SECONDS, self.say, (f"{label} ...",))
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+            took = time.monotonic() - start
+            if took > _PATIENCE_SECONDS:
+                self.say(f"{label}: {took:.1f} s")
+
+
+def verdict_lines(verdict: Verdict, stream: IO[str], *, explain: bool) -> Iterator[str]:
+    """Yield the lines of a verdict."""
+    width = max((len(check.name) for check in verdict.checks), default=0)
+    for check in verdict.checks:
+        mark = paint(f"{check.result.value:<11}", stream, COLOURS[check.result])
+        yield f"{mark} {check.name:<{width}}  {check.got or ''}".rstrip()
+        if check.expected is not None and (explain or check.result is not CheckResult.PASS):
+            yield f"{'':<11} {'':<{width}}  expected {check.expected}"
+        if explain and check.why:
+            yield f"{'':<11} {'':<{width}}  why: {check.why}"
+    colour = "green" if verdict.exit_code == 0 else "red"
+    yield ""
+    yield paint(verdict.sentence, stream, colour, bold=True)
+    yield f"Assurance level: {verdict.level.label}. {verdict.level.claim}"
+    for text in verdict.not_shown:
+        yield f"Not shown: {text}"
+
+
+def paint(text: str, stream: IO[str], colour: str | None, *, bold: bool = False) -> str:
+    """Colour ``text`` if the stream is a terminal and NO_COLOR is not set."""
+    if (colour is None and not bold) or os.environ.get("NO_COLOR") or not stream.isatty():
+        return text
+    return click.style(text, fg=colour, bold=bold)
+
+
+def table(
+    header: Sequence[str], rows: Sequence[Sequence[str]], right: frozenset[int] = frozenset()
+) -> list[str]:
+    """Return a plain text table; the columns in ``right`` are right-aligned."""
+    widths = [max(len(row[i]) for row in (header, *rows)) for i in range(len(header))]
+
+    def line(cells: Sequence[str]) -> str:
+        padded = (
+            cell.rjust(width) if i in right else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(cells, widths, strict=True))
+        )
+        return "  ".join(padded).rstrip()
+
+    return [line(header), line(["-" * width for width in widths]), *(line(row) for row in rows)]

@@ -1,0 +1,164 @@
+"""What ``doctor`` looks at, in the order in which one thing needs another."""
+
+from __future__ import annotations
+
+import shutil
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from xmtp_tee.commands.config import Settings
+from xmtp_tee.errors import XmtpTeeError
+from xmtp_tee.verdict import CheckResult
+
+if TYPE_CHECKING:
+    from xmtp_tee.commands.console import Console
+
+PASS, WARN, FAIL, NOT_CHECKED = (
+    CheckResult.PASS,
+    CheckResult.WARN,
+    CheckResult.FAIL,
+    CheckResult.NOT_CHECKED,
+)
+# Where the drivers' evidence comes from. Source: Linux's Documentation/virt/coco/sev-guest, tsm ABI.
+DEVICES = {
+    "tdx": (Path("/sys/kernel/config/tsm/report"), Path("/dev/tdx_guest")),
+    "dstack": (Path("/var/run/dstack.sock"),),
+    "nitro": (Path("/dev/nsm"),),
+    "sev-snp": (Path("/dev/sev-guest"),),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the diagnosis; ``advice`` says what to do when it is no pass."""
+
+    name: str
+    result: CheckResult
+    got: str
+    advice: str = ""
+
+    def as_dict(self) -> dict[str, str]:
+        """Return the finding as ``--json`` prints it."""
+        return {
+            "name": self.name,
+            "result": self.result.value,
+            "got": self.got,
+            "advice": self.advice,
+        }
+
+
+def examine(
+    socket: Path | None, rpc_url: str | None, deployment: Path | None, console: Console
+) -> Iterator[Finding]:
+    """Yield the findings, each as soon as it is known."""
+    settings = Settings()
+    yield _python()
+    yield from (_tool(name, needed_for) for name, needed_for in _TOOLS.items())
+    yield _configuration(settings)
+    yield _devices()
+    yield from _enclave(Path(settings.require("socket", socket)))
+    with console.progress("loading the chain client"):
+        from xmtp_tee.commands import diagnosis_chain
+
+    yield from diagnosis_chain.examine(settings, rpc_url, deployment)
+
+
+_TOOLS = {
+    "node": "the contracts' compiler",
+    "anvil": "the demonstration and the tests",
+    "forge": "the contracts' tests",
+}
+
+
+def _python() -> Finding:
+    version = ".".join(str(part) for part in sys.version_info[:3])
+    fits = (3, 11) <= sys.version_info[:2] < (3, 13)
+    return Finding("python", PASS if fits else FAIL, version, "install Python 3.11 or 3.12")
+
+
+def _tool(name: str, needed_for: str) -> Finding:
+    path = shutil.which(name)
+    if path is None:
+        beside = Path(sys.executable).parents[2] / ".tools" / "bin" / name
+        path = str(beside) if beside.exists() else None
+    if path is None:
+        return Finding(name, WARN, "not found", f"needed for {needed_for} alone: make setup")
+    try:
+        answer = subprocess.run(  # noqa: S603 - the path comes from PATH, no shell
+            [path, "--version"], capture_output=True, text=True, timeout=10, check=True
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        return Finding(name, FAIL, f"{path} does not run: {type(error).__name__}", "make setup")
+    return Finding(name, PASS, answer.stdout.splitlines()[0] if answer.stdout else "no version")
+
+
+def _configuration(settings: Settings) -> Finding:
+    try:
+        sources = [
+            f"{name} ({found.source})"
+            for name in ("rpc-url", "deployment", "socket", "keystore")
+            if (found := settings.find(name)) is not None and found.source != "default"
+        ]
+    except XmtpTeeError as error:
+        return Finding("configuration", FAIL, str(error), f"correct {settings.path}")
+    return Finding("configuration", PASS, ", ".join(sources) or "defaults alone")
+
+
+def _devices() -> Finding:
+    present = [name for name, paths in DEVICES.items() if any(path.exists() for path in paths)]
+    if not present:
+        return Finding(
+            "driver devices",
+            WARN,
+            "no TEE here",
+            "only the simulator driver can run, whose evidence is for development",
+        )
+    return Finding("driver devices", PASS, ", ".join(present))
+
+
+def _enclave(socket: Path) -> Iterator[Finding]:
+    try:
+        mode = socket.stat().st_mode
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        yield Finding(
+            "enclave socket",
+            WARN if isinstance(error, FileNotFoundError) else FAIL,
+            f"{socket}: {reason}",
+            "xmtp-tee enclave run, or pass --socket",
+        )
+        yield Finding("enclave answers", NOT_CHECKED, "there is no socket")
+        return
+    if not stat.S_ISSOCK(mode):
+        yield Finding("enclave socket", FAIL, f"{socket} is not a socket", "pass --socket")
+        yield Finding("enclave answers", NOT_CHECKED, "there is no socket")
+        return
+    open_to_others = stat.S_IMODE(mode) & 0o077
+    yield Finding(
+        "enclave socket",
+        FAIL if open_to_others else PASS,
+        f"{socket}, mode {stat.S_IMODE(mode):04o}",
+        f"others may use the keys: chmod 0600 {socket}",
+    )
+    yield _answers(socket)
+
+
+def _answers(socket: Path) -> Finding:
+    from xmtp_tee.client.key_manager import KeyManager
+
+    start = time.monotonic()
+    try:
+        with KeyManager(socket, timeout=5.0) as keys:
+            info = keys.info()
+    except XmtpTeeError as error:
+        return Finding(
+            "enclave answers", FAIL, str(error), error.next_command or "xmtp-tee enclave run"
+        )
+    took = (time.monotonic() - start) * 1000
+    return Finding("enclave answers", PASS, f"{info.tee}, level {info.assurance}, in {took:.0f} ms")

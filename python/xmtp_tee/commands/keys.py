@@ -1,0 +1,130 @@
+"""``xmtp-tee keys``: make, list and show keys. Private keys never leave the enclave; these are the public parts."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from xmtp_tee.commands.console import Console, table
+from xmtp_tee.commands.lazy import LazyGroup
+from xmtp_tee.commands.options import json_option, open_keys, socket_option
+
+if TYPE_CHECKING:
+    from xmtp_tee.client.key_manager import KeyInfo, PreKeyInfo
+
+_COMMANDS = {
+    "new": ("xmtp_tee.commands.keys:new", "Make an identity key and a pre-key for an owner."),
+    "list": ("xmtp_tee.commands.keys:list_", "List the keys."),
+    "show": ("xmtp_tee.commands.keys:show", "Show one key."),
+}
+
+
+@click.group(cls=LazyGroup, lazy=_COMMANDS)
+def keys() -> None:
+    """Make and list keys in the enclave."""
+
+
+@click.command("new")
+@click.argument("owner")
+@click.option(
+    "--pre-key",
+    "pre_key_only",
+    is_flag=True,
+    help="Only make a new pre-key for the owner's identity key.",
+)
+@click.option("--expires-in", type=click.IntRange(1, 3650), metavar="DAYS", help="Of the pre-key.")
+@socket_option
+@json_option
+def new(
+    owner: str, pre_key_only: bool, expires_in: int | None, socket: Path | None, console: Console
+) -> None:
+    """Make the identity key of OWNER (an address) and its first pre-key."""
+    with open_keys(socket) as manager:
+        identity = (
+            manager.get_identity_key(owner)
+            if pre_key_only
+            else manager.generate_identity_key(owner)
+        )
+        expires_at = None
+        if expires_in is not None:
+            expires_at = int(datetime.now(UTC).timestamp()) + expires_in * 86_400
+        pre_key = manager.generate_pre_key(identity.id, expires_at=expires_at)
+    console.result(
+        {"identity_key": key_dict(identity), "pre_key": pre_key_dict(pre_key)},
+        [
+            f"identity key  {identity.id}  0x{identity.public_key.hex()}",
+            f"pre-key       {pre_key.id}  0x{pre_key.public_key.hex()}",
+            f"owner         {identity.owner}",
+            f"epoch         {pre_key.epoch}, until {when(pre_key.expires_at)}",
+        ],
+    )
+
+
+@click.command("list")
+@click.option("--owner", metavar="ADDRESS", help="Only this owner's keys.")
+@socket_option
+@json_option
+def list_(owner: str | None, socket: Path | None, console: Console) -> None:
+    """List the enclave's keys."""
+    with open_keys(socket) as manager:
+        found = manager.list_keys(owner)
+    rows = [(k.id, k.purpose, k.type, k.owner or "-", when(k.created_at)) for k in found]
+    console.result(
+        {"keys": [key_dict(key) for key in found]},
+        table(("id", "purpose", "type", "owner", "created"), rows) if rows else "no keys",
+    )
+
+
+@click.command("show")
+@click.argument("key_id")
+@socket_option
+@json_option
+def show(key_id: str, socket: Path | None, console: Console) -> None:
+    """Show the key KEY_ID; of an identity key, its pre-keys too."""
+    with open_keys(socket) as manager:
+        key = manager.get_key(key_id)
+        pre_keys = manager.get_pre_keys(key_id) if key.purpose == "xmtp-identity" else []
+    data = key_dict(key)
+    lines = [f"{name + ':':<14}{value}" for name, value in data.items() if value is not None]
+    lines += [
+        f"pre-key:      {p.id}  0x{p.public_key.hex()}  epoch {p.epoch}, until {when(p.expires_at)}"
+        for p in pre_keys
+    ]
+    console.result({"key": data, "pre_keys": [pre_key_dict(p) for p in pre_keys]}, lines)
+
+
+def key_dict(key: KeyInfo) -> dict[str, object]:
+    """Return a key as ``--json`` prints it; times are unix seconds."""
+    return {
+        "id": key.id,
+        "type": key.type,
+        "purpose": key.purpose,
+        "owner": key.owner,
+        "public_key": "0x" + key.public_key.hex(),
+        "version": key.version,
+        "epoch": key.epoch,
+        "provenance": key.provenance,
+        "operations": list(key.operations),
+        "created_at": key.created_at,
+        "destroyed_at": key.destroyed_at,
+    }
+
+
+def pre_key_dict(pre_key: PreKeyInfo) -> dict[str, object]:
+    """Return a pre-key as ``--json`` prints it."""
+    return {
+        "id": pre_key.id,
+        "identity_key_id": pre_key.identity_key_id,
+        "public_key": "0x" + pre_key.public_key.hex(),
+        "signature": "0x" + pre_key.signature.hex(),
+        "epoch": pre_key.epoch,
+        "expires_at": pre_key.expires_at,
+    }
+
+
+def when(timestamp: int) -> str:
+    """Return unix seconds as a date and time in UTC."""
+    return datetime.fromtimestamp(timestamp, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

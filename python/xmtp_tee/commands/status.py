@@ -1,0 +1,122 @@
+"""``xmtp-tee status``: what the registry says, each answer with a name and an exit code of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from xmtp_tee.commands.console import Console
+from xmtp_tee.commands.options import chain_options, hex_bytes, json_option, open_chain
+from xmtp_tee.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from xmtp_tee.client.registry_reader import OnChainKey
+
+# The worst bundle does not speak for the best: the command's exit code is that of the best answer.
+_ANSWERS: dict[str, tuple[ExitCode, str]] = {
+    "trusted": (ExitCode.VERIFIED, "may be relied on now"),
+    "simulated": (
+        ExitCode.REFUSED_BY_POLICY,
+        "stands under a development root, which anyone can forge",
+    ),
+    "expired": (ExitCode.REFUSED_BY_POLICY, "its pre-key has expired"),
+    "enclave-not-trusted": (ExitCode.REFUSED_BY_POLICY, "its enclave is not trusted now"),
+    "revoked": (ExitCode.REFUSED_BY_POLICY, "revoked by its owner, for ever"),
+    "no-record": (ExitCode.INVALID_EVIDENCE, "the registry holds no such bundle"),
+}
+
+
+@click.command(
+    epilog="Answers: trusted (exit 0); simulated, expired, enclave-not-trusted, revoked (exit 4); "
+    "no-record (exit 2); could not check (exit 3)."
+)
+@click.argument("subject", metavar="OWNER|IDENTITY_KEY")
+@click.option("--identity-key", metavar="HEX", help="Only this key of OWNER.")
+@click.option(
+    "--unsafe-accept-simulated",
+    is_flag=True,
+    help="Let a development root count as trusted. For development only.",
+)
+@chain_options
+@json_option
+def status(
+    subject: str,
+    identity_key: str | None,
+    unsafe_accept_simulated: bool,
+    rpc_url: str | None,
+    deployment: Path | None,
+    console: Console,
+) -> None:
+    """What the registry says of an owner (20 bytes) or of an identity key (32 bytes), judged now."""
+    size = len(subject.removeprefix("0x"))
+    if size not in {40, 64}:
+        raise UsageError(
+            "this is neither an owner nor an identity key",
+            got=subject[:80],
+            expected="20 or 32 bytes in hex",
+        )
+    chain, where = open_chain(rpc_url, deployment, console)
+    from xmtp_tee.client.chain_errors import NotRegistered
+    from xmtp_tee.client.registry_reader import RegistryReader
+
+    reader = RegistryReader(chain, where)
+    try:
+        if size == 64:
+            found = reader.find_identity_key(hex_bytes(subject, "identity key", 32))
+        elif identity_key is not None:
+            found = [reader.find(subject, hex_bytes(identity_key, "--identity-key", 32))]
+        else:
+            found = reader.keys_of(subject)
+    except NotRegistered:
+        found = []
+    answers = [(answer(key, accept_simulated=unsafe_accept_simulated), key) for key in found]
+    overall = next((name for name in _ANSWERS if any(name == a for a, _ in answers)), "no-record")
+    code, meaning = _ANSWERS[overall]
+    console.result(
+        {
+            "ok": code is ExitCode.VERIFIED,
+            "answer": overall,
+            "exit_code": int(code),
+            "subject": subject,
+            "judged_at": chain.block().timestamp,
+            "development_root": where.development_root,
+            "bundles": [{"answer": name, **key.as_dict()} for name, key in answers],
+        },
+        [f"{overall}: {meaning}", *(line for pair in answers for line in _lines(*pair))],
+    )
+    if code is not ExitCode.VERIFIED:
+        raise click.exceptions.Exit(int(code))
+
+
+def answer(key: OnChainKey, *, accept_simulated: bool) -> str:
+    """Return the one word for a bundle's standing."""
+    from xmtp_tee.assurance import AssuranceLevel
+    from xmtp_tee.client.registry_reader import Standing
+
+    words = {
+        Standing.REVOKED: "revoked",
+        Standing.ENCLAVE_NOT_TRUSTED: "enclave-not-trusted",
+        Standing.PRE_KEY_EXPIRED: "expired",
+    }
+    if key.standing in words:
+        return words[key.standing]
+    if key.standing is not Standing.TRUSTED:
+        return "no-record"
+    if key.assurance <= AssuranceLevel.SIMULATED and not accept_simulated:
+        return "simulated"
+    return "trusted"
+
+
+def _lines(name: str, key: OnChainKey) -> list[str]:
+    reason = f" ({key.enclave_reason})" if key.enclave_reason else ""
+    return [
+        "",
+        f"  identity key  0x{key.identity_key.hex()}",
+        f"  owner         {key.owner}",
+        f"  answer        {name}{reason}",
+        f"  pre-key       0x{key.pre_key.hex()}, epoch {key.epoch}, until {key.expires_at}",
+        f"  enclave       {key.authority}",
+        f"  level         {key.assurance.label}",
+    ]

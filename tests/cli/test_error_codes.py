@@ -1,0 +1,40 @@
+"""docs/ERRORS.md lists every code, and the gas benchmark sees every difference."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from benchmarks.gas import NOTES, differences
+from tests.support.chain import ROOT
+
+
+def test_errors_page_is_fresh() -> None:
+    done = subprocess.run(
+        [sys.executable, "tools/error_codes.py", "--check"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_gas_differences_name_changed_new_and_vanished_figures() -> None:
+    rows = differences({"same": 1, "more": 2, "gone": 3}, {"same": 1, "more": 5, "new": 4})
+    assert rows == [
+        ("gone", "3", "absent", ""),
+        ("more", "2", "5", "+3"),
+        ("new", "absent", "4", ""),
+    ]
+
+
+def test_required_figures_are_measured() -> None:
+    required = {
+        "register_with_quote",
+        "register_certified",
+        "rotate_pre_key",
+        "revoke",
+        "verify_tdx_v4_real",
+    }
+    assert required <= NOTES.keys()

@@ -1,0 +1,129 @@
+"""Every level has --help; usage errors exit 1; --json prints one object on stdout."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from xmtp_tee.cli import main
+from xmtp_tee.commands.lazy import LazyGroup
+
+
+def commands(group: LazyGroup = main, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:  # type: ignore[assignment]
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        yield (*path, name)
+        if isinstance(command, LazyGroup):
+            yield from commands(command, (*path, name))
+
+
+def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the command in a process of its own, away from any configuration."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("XMTP_TEE_")}
+    clean.pop("ETH_RPC_URL", None)
+    return subprocess.run(
+        [sys.executable, "-m", "xmtp_tee.cli", *arguments],
+        capture_output=True,
+        text=True,
+        env=clean | environment,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("path", list(commands()), ids=" ".join)
+def test_every_command_has_help(path: tuple[str, ...]) -> None:
+    result = CliRunner(mix_stderr=False).invoke(main, [*path, "--help"], catch_exceptions=False)
+    assert result.exit_code == 0
+    assert "Usage:" in result.stdout
+
+
+@pytest.mark.parametrize("path", [p for p in commands() if p not in {("enclave",), ("keys",)}])
+def test_every_command_takes_json(path: tuple[str, ...]) -> None:
+    result = CliRunner(mix_stderr=False).invoke(main, [*path, "--help"], catch_exceptions=False)
+    assert "--json" in result.stdout
+
+
+def test_help_lists_every_exit_code() -> None:
+    text = CliRunner(mix_stderr=False).invoke(main, ["--help"]).stdout
+    for words in ("0 verified", "1 usage", "2 invalid", "3 network", "4 genuine"):
+        assert words in " ".join(text.split())
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["frobnicate"],
+        ["keys", "frobnicate"],
+        ["keys", "new"],
+        ["status", "--frobnicate"],
+        ["status", "0x1234"],
+        ["verify", "/no/such/file", "--root", "development"],
+    ],
+    ids=" ".join,
+)
+def test_usage_error_exits_1_with_one_json_object(arguments: list[str]) -> None:
+    result = CliRunner(mix_stderr=False).invoke(main, [*arguments, "--json"])
+    assert result.exit_code == 1
+    error = json.loads(result.stdout)
+    assert error["ok"] is False
+    assert error["error"]["code"]
+    assert error["error"]["exit_code"] == 1
+
+
+def test_error_as_text_says_got_expected_next_and_code(tmp_path: Path) -> None:
+    result = run("status", "0x" + "11" * 20, HOME=str(tmp_path))
+    assert result.returncode == 1
+    assert result.stdout == ""
+    for label in ("error:", "expected:", "next:", "code:"):
+        assert label in result.stderr
+
+
+def test_unreachable_enclave_exits_3(tmp_path: Path) -> None:
+    result = run("keys", "list", "--json", "--socket", str(tmp_path / "none.sock"))
+    assert result.returncode == 3, result.stderr
+    assert json.loads(result.stdout)["error"]["exit_code"] == 3
+
+
+def test_unreachable_chain_exits_3(tmp_path: Path, deployment_file: Path) -> None:
+    result = run(
+        "status",
+        "0x" + "11" * 20,
+        "--json",
+        *("--rpc-url", "http://127.0.0.1:1", "--deployment", str(deployment_file)),
+    )
+    assert result.returncode == 3, result.stderr
+    assert json.loads(result.stdout)["error"]["code"] == "chain.unavailable"
+
+
+def test_rpc_address_with_an_access_key_is_never_printed(deployment_file: Path) -> None:
+    result = run(
+        "status",
+        "0x" + "11" * 20,
+        *("--rpc-url", "http://127.0.0.1:1/v2/SECRET", "--deployment", str(deployment_file)),
+    )
+    assert result.returncode == 3
+    assert "SECRET" not in result.stdout + result.stderr
+
+
+def test_output_off_a_terminal_has_no_colours(tmp_path: Path) -> None:
+    result = run("doctor", "--socket", str(tmp_path / "none"), "--rpc-url", "http://127.0.0.1:1")
+    assert result.returncode == 3
+    assert "\x1b[" not in result.stdout + result.stderr
+    assert "not checked" in result.stdout
+
+
+def test_interrupted_reader_is_no_error() -> None:
+    command = f"'{sys.executable}' -m xmtp_tee.cli --help | head -n 1"
+    result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert result.returncode == 0
+    assert "Traceback" not in result.stderr
