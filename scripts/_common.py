@@ -8,8 +8,9 @@ from typing import Any
 
 import click
 import yaml
-from ape import accounts, networks
+from ape import accounts, networks, project
 from ape.api import AccountAPI
+from ape.contracts import ContractContainer
 from ape.logging import LogLevel, logger
 from eth_utils import is_address
 
@@ -54,6 +55,14 @@ class Parameters:
             "maxBlockAge": self.max_block_age,
             "attestationTtl": self.attestation_ttl,
         }
+
+
+def contract(name: str) -> ContractContainer:
+    """One of the project's contracts, compiled if need be.
+
+    Not `project.NAME`: in a project that lies in the temporary folder, Ape forgets what an earlier run compiled.
+    """
+    return project.load_contracts()[name]
 
 
 def load_parameters(name: str) -> Parameters:

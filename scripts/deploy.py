@@ -11,7 +11,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from ape import networks, project
+from ape import networks
 from ape.api import AccountAPI
 from ape.cli import ConnectedProviderCommand
 from ape.contracts import ContractContainer, ContractInstance
@@ -20,6 +20,7 @@ from scripts._common import (
     DEPLOYMENTS,
     Parameters,
     account_option,
+    contract,
     gas_limit,
     load_parameters,
     quiet,
@@ -39,24 +40,24 @@ def deploy(parameters: Parameters, sender: AccountAPI) -> tuple[dict[str, str], 
         raise click.ClickException(
             "owner is not set: a deployment with a vendor's root is not owned by the deploying account"
         )
-    verifier = _deploy(sender, project.DcapVerifier, root, parameters.collateral_grace)
+    verifier = _deploy(sender, contract("DcapVerifier"), root, parameters.collateral_grace)
     development = bool(verifier.developmentRoot())
     if development != parameters.development:
         raise click.ClickException(
             f"the verifier says developmentRoot() = {development}, the parameters say "
             f"{parameters.development}: the root certificate is not the one that was meant"
         )
-    router = _deploy(sender, project.AttestationVerifier, [TDX], [verifier.address])
-    policy = _deploy(sender, project.EnclavePolicy, owner)
+    router = _deploy(sender, contract("AttestationVerifier"), [TDX], [verifier.address])
+    policy = _deploy(sender, contract("EnclavePolicy"), owner)
     enclaves = _deploy(
         sender,
-        project.EnclaveRegistry,
+        contract("EnclaveRegistry"),
         router.address,
         policy.address,
         parameters.max_block_age,
         parameters.attestation_ttl,
     )
-    keys = _deploy(sender, project.KeyRegistry, enclaves.address, owner)
+    keys = _deploy(sender, contract("KeyRegistry"), enclaves.address, owner)
     contracts = {
         "KeyRegistry": keys.address,
         "EnclaveRegistry": enclaves.address,
@@ -68,9 +69,9 @@ def deploy(parameters: Parameters, sender: AccountAPI) -> tuple[dict[str, str], 
 
 
 def _deploy(
-    sender: AccountAPI, contract: ContractContainer, *arguments: object
+    sender: AccountAPI, container: ContractContainer, *arguments: object
 ) -> ContractInstance:
-    return sender.deploy(contract, *arguments, **gas_limit())
+    return sender.deploy(container, *arguments, **gas_limit())
 
 
 @click.command(cls=ConnectedProviderCommand)
@@ -96,8 +97,8 @@ def cli(name: str, output: Path | None, alias: str | None) -> None:
     )
     path = output or DEPLOYMENTS / f"{provider.network.name}.json"
     deployment.save(path)
-    for contract, address in contracts.items():
-        click.echo(f"{contract:<20} {address}")
+    for deployed, address in contracts.items():
+        click.echo(f"{deployed:<20} {address}")
     click.echo(f"written: {path}")
     if development:
         click.echo(

@@ -11,10 +11,17 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from ape import networks, project
+from ape import networks
 from ape.cli import ConnectedProviderCommand
 
-from scripts._common import account_option, deployment_option, gas_limit, quiet, sending_account
+from scripts._common import (
+    account_option,
+    contract,
+    deployment_option,
+    gas_limit,
+    quiet,
+    sending_account,
+)
 from xmtp_tee.assurance import AssuranceLevel
 from xmtp_tee.client.deployment import Deployment
 
@@ -26,7 +33,7 @@ def _policy(deployment: Deployment):
         raise click.ClickException(
             f"wrong chain: got {networks.provider.chain_id}, expected {deployment.chain_id}"
         )
-    return project.EnclavePolicy.at(deployment.address("EnclavePolicy"))
+    return contract("EnclavePolicy").at(deployment.address("EnclavePolicy"))
 
 
 def _id(text: str) -> bytes:
