@@ -263,11 +263,11 @@ contract DcapCertificatesAcceptTest is CertificatesTest {
     function test_requirePck_crlPastGrace_reverts() external {
         bytes32 pckId = _usablePck();
         uint256 due = now_ + 30 days;
-        vm.warp(due + GRACE);
+        vm.warp(due + GRACE - 1);
         store.requirePckStanding(pckId);
-        vm.warp(due + GRACE + 1);
+        vm.warp(due + GRACE);
         vm.expectRevert(
-            abi.encodeWithSelector(IDcapCertificates.CrlExpired.selector, keyId("platform_ca"), due, due + GRACE + 1)
+            abi.encodeWithSelector(IDcapCertificates.CrlExpired.selector, keyId("platform_ca"), due, due + GRACE)
         );
         store.requirePckStanding(pckId);
     }
@@ -276,9 +276,9 @@ contract DcapCertificatesAcceptTest is CertificatesTest {
         // The root's list is due on the same day; a longer grace for the CA's list does not help it.
         store.submitCrl(der("crl_root"));
         uint256 due = now_ + 30 days;
-        vm.warp(due + GRACE + 1);
+        vm.warp(due + GRACE);
         vm.expectRevert(
-            abi.encodeWithSelector(IDcapCertificates.CrlExpired.selector, keyId("root_ca"), due, due + GRACE + 1)
+            abi.encodeWithSelector(IDcapCertificates.CrlExpired.selector, keyId("root_ca"), due, due + GRACE)
         );
         store.requireTcbSignerStanding(signer);
     }
