@@ -95,7 +95,8 @@ lint: setup ## check format and style of Python and Solidity
 	$(call step,solhint)
 	@node_modules/.bin/solhint --disc --noPoster --max-warnings 0 'contracts/**/*.sol'
 	$(call step,forge lint)
-	@forge lint --deny warnings
+	@# Its own folders: it writes artifacts without bytecode.
+	@FOUNDRY_OUT=.build/lint/out FOUNDRY_CACHE_PATH=.build/lint/cache forge lint --quiet --deny warnings
 
 .PHONY: types
 types: setup ## check types, mypy strict

@@ -67,8 +67,8 @@ library Decorations {
                 let entry := mload(table)
                 let text := shr(16, entry)
                 if iszero(left) {
-                    let final := mload(last)
-                    let length := sub(add(shr(16, final), and(final, 0xffff)), text)
+                    let ending := mload(last)
+                    let length := sub(add(shr(16, ending), and(ending, 0xffff)), text)
                     mcopy(to, text, length)
                     to := add(to, length)
                     break
