@@ -16,6 +16,7 @@ import sys
 from pathlib import Path
 
 from benchmarks.bench_chain import BenchChain
+from benchmarks.bench_real import KEYS as REAL_KEYS
 from benchmarks.bench_real import measure_real
 from benchmarks.bench_simulated import measure_simulated
 from xmtp_tee.commands.console import table
@@ -24,25 +25,36 @@ RESULTS = Path(__file__).parent / "results" / "gas.json"
 FORMAT = 1
 
 NOTES = {
+    "revocation_check_real_44_entries": "isRevoked while Intel's list of 44 entries is in force",
+    "revocation_check_real_129_entries": "the same while Intel's list of 129 entries is in force",
+    "submit_pck_crl_44_entries": "Intel's Platform CA revocation list of 2025-06, one transaction",
+    "submit_pck_crl_129_entries": "Intel's Platform CA revocation list of 2026-07, one transaction",
+    "submit_qe_identity": "Intel's SGX QE identity of 2025-08",
+    "submit_tcb_info_sgx_v3_11_levels": "Intel's SGX TCB info of 2025-08, 6,733 bytes of JSON",
+    "submit_tcb_info_tdx": "Intel's TDX TCB info of 2025-06, 4,921 bytes of JSON",
+    "verify_sgx_v3_real_warm": "a genuine SGX v3 quote, certificates and collateral known",
+    "verify_tdx_v4_real_cold_platform": "the same with its PCK certificate; machine unknown, its kind and level known",
+    "verify_tdx_v4_real_first": "the same with its PCK certificate; kind and level unknown too",
+    "verify_tdx_v4_real_warm": "a genuine TDX v4 quote, certificates and collateral known",
+    "verify_tdx_v5_real_warm": "a genuine TDX v5 quote (TDX 1.5), certificates and collateral known",
     "attest_renewal": "an attested enclave brings a newer quote",
     "policy_add_workload": "a workload enters the policy",
+    "policy_allow_status": "an exception: one status and its advisories, until a deadline",
+    "policy_deny_family": "a family of platforms is denied",
+    "policy_deny_platform": "a platform is denied: ends every enclave on it",
     "register_certified": "certificate alone: the enclave is attested already; the owner's first bundle",
-    "register_with_quote": "quote and certificate; the platform's PCK certificate is known, its first quote",
+    "register_certified_under_denials": "the same while a platform and a family are denied",
+    "register_with_quote": "first bundle of an enclave: quote and certificate, on a platform that is recorded",
+    "register_with_quote_first_on_platform": "the same; the PCK certificate is known, the platform is not recorded",
     "register_with_quote_new_platform": "the same, and the transaction brings the PCK certificate",
-    "register_with_quote_seen_platform": "the same, on a platform that another enclave attested on",
     "revoke": "the owner revokes a bundle",
     "rotate_pre_key": "the next epoch, certificate alone",
     "submit_intermediate_ca": "PCK CA certificate",
     "submit_pck_ca_crl": "PCK CA's revocation list, empty",
     "submit_pck_certificate": "a platform's PCK certificate",
-    "submit_qe_identity": "QE identity",
     "submit_root_crl": "root CA's revocation list, empty",
     "submit_tcb_info": "TCB info with two levels",
     "submit_tcb_signer": "TCB signing certificate",
-    "submit_tcb_info_real": "Intel's TCB info of 2025-06",
-    "submit_pck_ca_crl_real": "Intel's Platform CA revocation list of 2025-06",
-    "verify_tdx_v4_real": "a genuine TDX v4 quote under Intel's root, platform known and recorded",
-    "verify_tdx_v4_real_first": "the same quote, the first of its platform",
 }
 
 
@@ -51,7 +63,7 @@ def measure(stored: dict[str, int]) -> dict[str, int]:
     figures = measure_simulated()
     real = measure_real()
     if real is None:
-        kept = {name: gas for name, gas in stored.items() if "_real" in name}
+        kept = {name: gas for name, gas in stored.items() if name in REAL_KEYS}
         print(
             "note: the fixtures with genuine evidence are absent (XMTP_TEE_FIXTURES); "
             f"{len(kept)} stored figure(s) kept",

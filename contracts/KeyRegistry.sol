@@ -6,6 +6,7 @@ import {Pausable} from "@openzeppelin/contracts/utils/Pausable.sol";
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 
+import {BundleWord, BundleWords} from "./BundleWord.sol";
 import {KeyBundleProof} from "./KeyBundleProof.sol";
 import {Provenance} from "./interfaces/AttestationTypes.sol";
 import {IEnclaveRegistry} from "./interfaces/IEnclaveRegistry.sol";
@@ -14,15 +15,10 @@ import {BundleProof, IKeyRegistry, KeyBundle, KeyState, Standing} from "./interf
 /// @title KeyRegistry
 /// @notice Which keys an owner has published; see {IKeyRegistry}.
 contract KeyRegistry is IKeyRegistry, EIP712, Ownable2Step, Pausable {
-    /// @dev Two words. `position` is where the identity key stands among the owner's active ones.
+    /// @dev Two words. The position in the second is where the identity key stands among the owner's active ones.
     struct BundleRecord {
         bytes32 preKey;
-        address authority;
-        uint32 epoch;
-        uint40 expiresAt;
-        Provenance provenance;
-        KeyState state;
-        uint8 position;
+        BundleWord word;
     }
 
     /// @dev What the enclave signs. In memory these are the 256 bytes that EIP-712 hashes: the type's hash,
@@ -117,7 +113,7 @@ contract KeyRegistry is IKeyRegistry, EIP712, Ownable2Step, Pausable {
 
     /// @inheritdoc IKeyRegistry
     function keyState(address owner, bytes32 identityKey) external view returns (KeyState state) {
-        return _bundles[owner][identityKey].state;
+        return _bundles[owner][identityKey].word.state();
     }
 
     /// @inheritdoc IKeyRegistry
@@ -126,13 +122,13 @@ contract KeyRegistry is IKeyRegistry, EIP712, Ownable2Step, Pausable {
         view
         returns (Standing standing, bytes4 enclaveReason)
     {
-        BundleRecord storage record = _bundles[owner][identityKey];
-        if (record.state == KeyState.NONE) return (Standing.NONE, bytes4(0));
-        if (record.state == KeyState.REVOKED) return (Standing.REVOKED, bytes4(0));
+        BundleWord word = _bundles[owner][identityKey].word;
+        if (word.state() == KeyState.NONE) return (Standing.NONE, bytes4(0));
+        if (word.state() == KeyState.REVOKED) return (Standing.REVOKED, bytes4(0));
         bool trusted;
-        (trusted, enclaveReason) = ENCLAVES.standing(record.authority);
+        (trusted, enclaveReason) = ENCLAVES.standing(word.authority());
         if (!trusted) return (Standing.ENCLAVE_NOT_TRUSTED, enclaveReason);
-        if (block.timestamp >= record.expiresAt) return (Standing.PRE_KEY_EXPIRED, bytes4(0));
+        if (block.timestamp >= word.expiresAt()) return (Standing.PRE_KEY_EXPIRED, bytes4(0));
         return (Standing.TRUSTED, bytes4(0));
     }
 
@@ -173,22 +169,22 @@ contract KeyRegistry is IKeyRegistry, EIP712, Ownable2Step, Pausable {
 
     /// @inheritdoc IKeyRegistry
     function getKeyBundle(address owner, bytes32 identityKey) public view returns (KeyBundle memory bundle) {
-        BundleRecord storage record = _bundles[owner][identityKey];
+        BundleRecord memory record = _bundles[owner][identityKey];
         return KeyBundle({
             identityKey: identityKey,
             preKey: record.preKey,
-            authority: record.authority,
-            epoch: record.epoch,
-            expiresAt: record.expiresAt,
-            provenance: record.provenance,
-            state: record.state
+            authority: record.word.authority(),
+            epoch: record.word.epoch(),
+            expiresAt: record.word.expiresAt(),
+            provenance: record.word.provenance(),
+            state: record.word.state()
         });
     }
 
     function _register(Certificate memory bundle, bytes calldata preKeySignature, BundleProof calldata proof) private {
         (address owner, bytes32 identityKey) = (bundle.owner, bundle.identityKey);
         BundleRecord storage record = _bundles[owner][identityKey];
-        KeyState state = record.state;
+        KeyState state = record.word.state();
         if (state == KeyState.ACTIVE) revert IdentityKeyAlreadyActive(owner, identityKey);
         if (state == KeyState.REVOKED) revert IdentityKeyRevoked(owner, identityKey);
         uint8 position = _freePosition(owner);
@@ -212,22 +208,22 @@ contract KeyRegistry is IKeyRegistry, EIP712, Ownable2Step, Pausable {
     function _rotate(Certificate memory bundle, bytes calldata preKeySignature, BundleProof calldata proof) private {
         (address owner, bytes32 identityKey) = (bundle.owner, bundle.identityKey);
         BundleRecord storage record = _bundles[owner][identityKey];
-        BundleRecord memory current = record;
-        if (current.state != KeyState.ACTIVE) revert IdentityKeyNotActive(owner, identityKey);
-        if (bundle.epoch <= current.epoch) revert EpochNotGreater(bundle.epoch, current.epoch);
-        if (bundle.preKey == current.preKey) revert PreKeyReused(bundle.preKey);
-        if (bundle.provenance != current.provenance) {
-            revert ProvenanceChanged(bundle.provenance, current.provenance);
+        BundleWord current = record.word;
+        if (current.state() != KeyState.ACTIVE) revert IdentityKeyNotActive(owner, identityKey);
+        if (bundle.epoch <= current.epoch()) revert EpochNotGreater(bundle.epoch, current.epoch());
+        if (bundle.preKey == record.preKey) revert PreKeyReused(bundle.preKey);
+        if (bundle.provenance != current.provenance()) {
+            revert ProvenanceChanged(bundle.provenance, current.provenance());
         }
         _requireCertified(bundle, proof);
         if (!_attestIfBrought(proof)) {
             // An enclave that stood behind the bundle before confers nothing new by going on, and readers
             // judge it in full; another enclave takes over only if it passes in full now.
-            if (proof.authority == current.authority) ENCLAVES.requireAttested(proof.authority);
+            if (proof.authority == current.authority()) ENCLAVES.requireAttested(proof.authority);
             else ENCLAVES.requireTrusted(proof.authority);
         }
 
-        _store(record, bundle, proof.authority, current.position);
+        _store(record, bundle, proof.authority, current.position());
         emit PreKeyRotated(
             owner,
             identityKey,
@@ -242,9 +238,10 @@ contract KeyRegistry is IKeyRegistry, EIP712, Ownable2Step, Pausable {
 
     function _revoke(address owner, bytes32 identityKey) private {
         BundleRecord storage record = _bundles[owner][identityKey];
-        if (record.state != KeyState.ACTIVE) revert IdentityKeyNotActive(owner, identityKey);
-        record.state = KeyState.REVOKED;
-        _active[owner][record.position] = bytes32(0);
+        BundleWord current = record.word;
+        if (current.state() != KeyState.ACTIVE) revert IdentityKeyNotActive(owner, identityKey);
+        record.word = current.revoked();
+        _active[owner][current.position()] = bytes32(0);
         emit KeyBundleRevoked(owner, identityKey);
     }
 
@@ -262,13 +259,8 @@ contract KeyRegistry is IKeyRegistry, EIP712, Ownable2Step, Pausable {
 
     function _store(BundleRecord storage record, Certificate memory bundle, address authority, uint8 position) private {
         record.preKey = bundle.preKey;
-        record.authority = authority;
-        // The casts lose nothing: _readBundle has bounded both.
-        record.epoch = uint32(bundle.epoch);
-        record.expiresAt = uint40(bundle.expiresAt);
-        record.provenance = bundle.provenance;
-        record.state = KeyState.ACTIVE;
-        record.position = position;
+        // _readBundle has bounded epoch and expiry.
+        record.word = BundleWords.active(authority, bundle.epoch, bundle.expiresAt, bundle.provenance, position);
     }
 
     function _freePosition(address owner) private view returns (uint8 position) {

@@ -1,7 +1,11 @@
-"""Writes tests/vectors/simulated_tdx.json: a whole simulated platform, for the tests of the contracts.
+"""Writes tests/vectors/simulated_tdx.json and simulated_family.json, for the tests of the contracts.
 
-Everything comes from the public seed of the development root and fixed times, so the file is the same on every
-run: `python tools/vectors.py` writes it, `--check` fails when it is stale. Bytes are hexadecimal with 0x, times
+The first is a whole simulated platform with TDX version 4. The second has every other kind of evidence (SGX version
+3 under both CAs, TDX version 5 with both bodies), with collateral in every status, and the judgement that Python
+gives: `status` as in the contracts' TcbStatus, `advisories`, `instance` (PPID), `family` (FMSPC), `platform` (handle).
+
+Everything comes from the public seed of the development root and fixed times, so the files are the same on every
+run: `python tools/vectors.py` writes it, `--check` fails when one is stale. Bytes are hexadecimal with 0x, times
 unix seconds. `compact` is header 48 | TD report 584 | quote signature 64 | attestation key 64 | QE report 384 |
 QE report signature 64 | QE auth data, cut out of the quote beside it.
 """
@@ -9,6 +13,7 @@ QE report signature 64 | QE auth data, cut out of the quote beside it.
 import argparse
 import json
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,9 +33,12 @@ from xmtp_tee.attestation import (
     ethereum_signature,
     parse_quote,
     pre_key_message,
+    verify_quote,
     workload_id,
 )
 from xmtp_tee.attestation.collateral import Collateral
+from xmtp_tee.attestation.dcap.compact import compact_quote
+from xmtp_tee.attestation.dcap.evidence import platform_handle
 from xmtp_tee.attestation.simulator import (
     CollateralRecipe,
     DevelopmentPki,
@@ -40,18 +48,27 @@ from xmtp_tee.attestation.simulator import (
     QeLevel,
     QuoteRecipe,
     QuotingEnclave,
+    SgxRecipe,
     TcbInfoRecipe,
     TcbLevel,
     TdRecipe,
     development_pki,
+    unrelated_serials,
 )
 from xmtp_tee.attestation.simulator.quote import (
+    SGX_FLAG_DEBUG,
+    SGX_FLAG_EINITTOKEN_KEY,
+    SGX_FLAG_INIT,
+    SGX_FLAG_PROVISION_KEY,
     TD_ATTRIBUTE_DEBUG,
     TD_ATTRIBUTE_SEPT_VE_DISABLE,
 )
+from xmtp_tee.errors import XmtpTeeError
 from xmtp_tee.hashing import keccak256
 
-OUTPUT = Path(__file__).resolve().parent.parent / "tests" / "vectors" / "simulated_tdx.json"
+VECTORS = Path(__file__).resolve().parent.parent / "tests" / "vectors"
+OUTPUT = VECTORS / "simulated_tdx.json"
+FAMILY = VECTORS / "simulated_family.json"
 
 NOW = 1_800_000_000
 ISSUED_AT = NOW - 86_400
@@ -296,20 +313,137 @@ def build() -> str:
     return json.dumps(document, indent=2) + "\n"
 
 
+def statuses(make_levels: Callable[[TcbStatus], CollateralRecipe]) -> dict[str, CollateralRecipe]:
+    """Collateral under which the platform has each status that a level can have."""
+    return {
+        status.intel_name: make_levels(status)
+        for status in TcbStatus
+        if status is not TcbStatus.NONE
+    }
+
+
+def family_collateral(pki: DevelopmentPki) -> dict[str, CollateralRecipe]:
+    advisories = ("INTEL-SA-00615", "INTEL-SA-00657")
+
+    def levels(status: TcbStatus) -> tuple[TcbLevel, ...]:
+        listed = () if status is TcbStatus.UP_TO_DATE else advisories
+        return (TcbLevel(status=status.intel_name, advisory_ids=listed),)
+
+    def sgx(status: TcbStatus) -> CollateralRecipe:
+        return CollateralRecipe.sgx(tcb_info=TcbInfoRecipe.sgx_v3(levels=levels(status)))
+
+    def sgx_v2(status: TcbStatus) -> CollateralRecipe:
+        return CollateralRecipe.sgx(tcb_info=TcbInfoRecipe.sgx_v2(levels=levels(status)))
+
+    def tdx(status: TcbStatus) -> CollateralRecipe:
+        return CollateralRecipe(tcb_info=TcbInfoRecipe(levels=levels(status)))
+
+    makers = {"sgx": sgx, "sgxV2": sgx_v2, "tdx": tdx}
+    made = {
+        f"{name}{status}": recipe
+        for name, make in makers.items()
+        for status, recipe in statuses(make).items()
+    }
+    return made | {
+        "sgxProcessorCa": CollateralRecipe.sgx(pck_ca=pki.processor_ca),
+        "sgxQeOutOfDate": CollateralRecipe.sgx(
+            qe_identity=QeIdentityRecipe.sgx(
+                levels=(QeLevel(status="OutOfDate", advisory_ids=advisories[:1]),)
+            )
+        ),
+        "sgxManyRevoked": CollateralRecipe.sgx(revoked_by_ca=unrelated_serials(129)),
+    }
+
+
+def family_quotes(pki: DevelopmentPki) -> dict[str, QuoteRecipe]:
+    report_data = keccak256(b"xmtp-tee vector report data") + bytes(32)
+    td = TdRecipe(report_data=report_data)
+    sgx = SgxRecipe(report_data=report_data)
+    debug = SGX_FLAG_INIT | SGX_FLAG_DEBUG
+    return {
+        "sgx": QuoteRecipe.sgx_v3(sgx),
+        "sgxProcessorCa": QuoteRecipe.sgx_v3(sgx, issuer=pki.processor_ca),
+        "tdxV5Td10": QuoteRecipe.tdx_v5_td_10(td),
+        "tdxV5Td15": QuoteRecipe.tdx_v5(td),
+        "tdxV5ServiceTd": QuoteRecipe.tdx_v5(replace(td, mr_service_td=b"\x5e" * 48)),
+        "attackSgxDebug": QuoteRecipe.sgx_v3(replace(sgx, flags=debug)),
+        "attackSgxProvisionKey": QuoteRecipe.sgx_v3(
+            replace(sgx, flags=SGX_FLAG_INIT | SGX_FLAG_PROVISION_KEY)
+        ),
+        "attackSgxEinittokenKey": QuoteRecipe.sgx_v3(
+            replace(sgx, flags=SGX_FLAG_INIT | SGX_FLAG_EINITTOKEN_KEY)
+        ),
+        "attackTdxV5Debug": QuoteRecipe.tdx_v5(
+            replace(td, td_attributes=TD_ATTRIBUTE_SEPT_VE_DISABLE | TD_ATTRIBUTE_DEBUG)
+        ),
+    }
+
+
+def judgement(quote: bytes, collateral: Collateral, root: bytes) -> dict[str, object]:
+    """What Python says of a quote: its judgement, or the code of the error that refuses it."""
+    accepted = set(TcbStatus) - {TcbStatus.NONE, TcbStatus.REVOKED}
+    try:
+        verified = verify_quote(quote, collateral, root, NOW, accept=accepted)
+    except XmtpTeeError as error:
+        return {"refused": error.code}
+    return {
+        "status": int(verified.status),
+        "advisories": hexadecimal(verified.advisories),
+        "instance": hexadecimal(verified.ppid),
+        "family": hexadecimal(verified.fmspc.ljust(16, b"\0")),
+    }
+
+
+def build_family() -> str:
+    pki = development_pki()
+    collateral = {name: recipe.build(ISSUED_AT) for name, recipe in family_collateral(pki).items()}
+    quotes = {}
+    for name, recipe in family_quotes(pki).items():
+        raw = recipe.build()
+        prefixes = {"sgxProcessorCa": ("sgxProcessorCa",), "sgx": ("sgx",)}
+        wanted = prefixes.get(name, ("sgx",) if recipe.sgx is not None else ("tdx",))
+        quotes[name] = {
+            "raw": hexadecimal(raw),
+            "compact": hexadecimal(compact_quote(raw)),
+            "pckCertificate": hexadecimal(parse_quote(raw).pck_leaf),
+            "tee": int(parse_quote(raw).tee),
+            "workload": hexadecimal(workload_id(parse_quote(raw))),
+            "platform": hexadecimal(platform_handle(raw)),
+            "reportData": hexadecimal(parse_quote(raw).report_data),
+            "judgements": {
+                key: judgement(raw, pieces, pki.root.der)
+                for key, pieces in collateral.items()
+                if key.startswith(wanted) and ("ProcessorCa" in key) == ("ProcessorCa" in name)
+            },
+        }
+    document = {
+        "about": "Written by tools/vectors.py. Development root: anyone can forge this.",
+        "now": NOW,
+        "issuedAt": ISSUED_AT,
+        "root": public_key_vector(pki.root),
+        "platformCa": public_key_vector(pki.platform_ca),
+        "processorCa": public_key_vector(pki.processor_ca),
+        "tcbSigner": public_key_vector(pki.tcb_signer),
+        "quotes": quotes,
+        "collateral": {name: collateral_vector(made) for name, made in collateral.items()},
+    }
+    return json.dumps(document, indent=2) + "\n"
+
+
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Write or check tests/vectors/simulated_tdx.json.")
-    parser.add_argument("--check", action="store_true", help="fail if the file is stale")
+    parser = argparse.ArgumentParser(description="Write or check the simulated vectors.")
+    parser.add_argument("--check", action="store_true", help="fail if a file is stale")
     arguments = parser.parse_args()
-    text = build()
-    if not arguments.check:
-        OUTPUT.parent.mkdir(parents=True, exist_ok=True)
-        OUTPUT.write_text(text, encoding="utf-8")
-        print(f"wrote {OUTPUT.name}: {len(text)} bytes")
-        return 0
-    if not OUTPUT.exists() or OUTPUT.read_text(encoding="utf-8") != text:
-        print(f"{OUTPUT.name} is stale; run: python tools/vectors.py", file=sys.stderr)
-        return 1
-    return 0
+    stale = False
+    for path, text in ((OUTPUT, build()), (FAMILY, build_family())):
+        if not arguments.check:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+            print(f"wrote {path.name}: {len(text)} bytes")
+        elif not path.exists() or path.read_text(encoding="utf-8") != text:
+            print(f"{path.name} is stale; run: python tools/vectors.py", file=sys.stderr)
+            stale = True
+    return int(stale)
 
 
 if __name__ == "__main__":

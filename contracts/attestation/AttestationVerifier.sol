@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {AttestedReport, TcbStatus, TeeKind} from "../interfaces/AttestationTypes.sol";
+import {AttestedReport, PlatformJudgement, TeeKind} from "../interfaces/AttestationTypes.sol";
 import {IAttestationRouter} from "../interfaces/IAttestationRouter.sol";
 import {IAttestationVerifier} from "../interfaces/IAttestationVerifier.sol";
+import {EvidenceRouting} from "./EvidenceRouting.sol";
 
 /// @title AttestationVerifier
 /// @notice Leads evidence to the verifier of its TEE; see {IAttestationRouter}.
-contract AttestationVerifier is IAttestationRouter {
+contract AttestationVerifier is IAttestationRouter, EvidenceRouting {
     address private immutable SGX_VERIFIER;
     address private immutable TDX_VERIFIER;
     address private immutable NITRO_VERIFIER;
@@ -18,7 +19,7 @@ contract AttestationVerifier is IAttestationRouter {
     bool private immutable DEVELOPMENT_ROOT;
 
     /// @dev Only kept with several verifiers: which of them gave this handle.
-    mapping(bytes32 platform => TeeKind kind) private _kindOf;
+    mapping(bytes20 platform => TeeKind kind) private _kindOf;
 
     /// @notice Fixes the routes.
     /// @dev Reverts: RoutesMismatch, RouteKindMissing, RouteDuplicate, RouteNotAContract, MixedRoots.
@@ -54,24 +55,16 @@ contract AttestationVerifier is IAttestationRouter {
     /// @inheritdoc IAttestationVerifier
     // NOTE: open to everyone. The evidence decides, and all that is remembered was verified.
     function verify(bytes calldata evidence) external returns (AttestedReport memory report) {
-        if (evidence.length == 0) revert EvidenceEmpty();
-        uint8 byte0 = uint8(evidence[0]);
-        if (byte0 > uint8(type(TeeKind).max)) revert TeeKindUnsupported(byte0);
-        TeeKind kind = TeeKind(byte0);
-        address verifier = route(kind);
-        if (verifier == address(0)) revert TeeKindUnsupported(byte0);
-
-        report = IAttestationVerifier(verifier).verify(evidence[1:]);
-        if (report.tee != kind) revert TeeKindMismatch(report.tee, kind);
-        if (SOLE_VERIFIER == address(0)) _rememberRoute(report.platform, kind);
+        report = _verify(evidence);
+        if (SOLE_VERIFIER == address(0)) _rememberRoute(report.platform, report.tee);
     }
 
     /// @inheritdoc IAttestationVerifier
-    function platformStatus(bytes32 platform) external view returns (TcbStatus status) {
+    function judgePlatform(bytes20 platform) external view returns (PlatformJudgement memory judgement) {
         address verifier = SOLE_VERIFIER;
-        if (verifier == address(0)) verifier = route(_kindOf[platform]);
+        if (verifier == address(0)) verifier = _verifierOf(_kindOf[platform]);
         if (verifier == address(0)) revert PlatformUnknown(platform);
-        return IAttestationVerifier(verifier).platformStatus(platform);
+        return IAttestationVerifier(verifier).judgePlatform(platform);
     }
 
     /// @inheritdoc IAttestationVerifier
@@ -80,15 +73,19 @@ contract AttestationVerifier is IAttestationRouter {
     }
 
     /// @inheritdoc IAttestationRouter
-    function route(TeeKind kind) public view returns (address verifier) {
+    function route(TeeKind kind) external view returns (address verifier) {
+        return _verifierOf(kind);
+    }
+
+    /// @inheritdoc EvidenceRouting
+    function _verifierOf(TeeKind kind) internal view override returns (address verifier) {
         if (kind == TeeKind.TDX) return TDX_VERIFIER;
         if (kind == TeeKind.SGX) return SGX_VERIFIER;
         if (kind == TeeKind.NITRO) return NITRO_VERIFIER;
         if (kind == TeeKind.SEV_SNP) return SEV_SNP_VERIFIER;
-        return address(0);
     }
 
-    function _rememberRoute(bytes32 platform, TeeKind kind) private {
+    function _rememberRoute(bytes20 platform, TeeKind kind) private {
         TeeKind recorded = _kindOf[platform];
         if (recorded == kind) return;
         if (recorded != TeeKind.NONE) revert PlatformAmbiguous(platform, kind, recorded);

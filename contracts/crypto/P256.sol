@@ -22,8 +22,19 @@ library P256 {
     /// @dev The precompile itself checks 0 < r, s < n, that (x, y) is on the curve and not the point at
     /// infinity; it answers 32 bytes holding 1, or nothing. Anything else counts as invalid.
     function verify(bytes32 digest, uint256 r, uint256 s, uint256 x, uint256 y) internal view returns (bool valid) {
-        (bool success, bytes memory answer) = _P256VERIFY.staticcall(abi.encode(digest, r, s, x, y));
-        return success && answer.length == 32 && uint256(bytes32(answer)) == 1;
+        address precompile = _P256VERIFY;
+        assembly ("memory-safe") {
+            // Laid out in free memory, which stays free; the answer lands in scratch space.
+            let input := mload(0x40)
+            mstore(input, digest)
+            mstore(add(input, 0x20), r)
+            mstore(add(input, 0x40), s)
+            mstore(add(input, 0x60), x)
+            mstore(add(input, 0x80), y)
+            mstore(0, 0)
+            let success := staticcall(gas(), precompile, input, 0xa0, 0, 0x20)
+            valid := and(success, and(eq(returndatasize(), 0x20), eq(mload(0), 1)))
+        }
     }
 
     /// @notice Reverts unless the precompile tells a known-good signature from a known-bad one.

@@ -75,24 +75,30 @@ library Der {
         pure
         returns (uint256 start, uint256 stop)
     {
-        if (offset + 2 > end) revert DerTruncated(offset, 2, end - offset);
-        uint256 word = wordAt(der, offset);
-        uint8 got = uint8(word >> 248);
-        if (got != tag) revert DerTagMismatch(offset, got, tag);
-        uint256 length = uint8(word >> 240);
-        start = offset + 2;
-        if (length >= 0x80) {
-            uint256 size = length - 0x80;
-            if (size == 0 || size > 3) revert DerLengthInvalid(offset + 1, uint8(length));
-            if (start + size > end) revert DerTruncated(offset, 2 + size, end - offset);
-            uint256 value = (word << 16) >> (256 - 8 * size);
-            // The long form is for lengths from 128 on, and its first octet is not zero.
-            if (value < 0x80 || value >> (8 * (size - 1)) == 0) revert DerLengthInvalid(offset + 1, uint8(length));
-            start += size;
-            length = value;
+        unchecked {
+            // Offsets and ends lie within an array in memory, and a length has 3 octets at most: no sum comes near
+            // 2**256. A difference is taken of an end and an offset below it, or for an error's argument.
+            if (offset + 2 > end) revert DerTruncated(offset, 2, end - offset);
+            uint256 word = wordAt(der, offset);
+            uint256 got = word >> 248;
+            if (got != tag) revert DerTagMismatch(offset, uint8(got), tag);
+            uint256 length = (word >> 240) & 0xff;
+            start = offset + 2;
+            if (length >= 0x80) {
+                uint256 size = length - 0x80;
+                if (size == 0 || size > 3) revert DerLengthInvalid(offset + 1, uint8(length));
+                if (start + size > end) revert DerTruncated(offset, 2 + size, end - offset);
+                uint256 value = (word << 16) >> (256 - 8 * size);
+                // The long form is for lengths from 128 on, and its first octet is not zero.
+                if (value < 0x80 || value >> (8 * (size - 1)) == 0) {
+                    revert DerLengthInvalid(offset + 1, uint8(length));
+                }
+                start += size;
+                length = value;
+            }
+            stop = start + length;
+            if (stop > end) revert DerTruncated(offset, stop - offset, end - offset);
         }
-        stop = start + length;
-        if (stop > end) revert DerTruncated(offset, stop - offset, end - offset);
     }
 
     /// @notice Reads a header whose content must have this many bytes.
@@ -118,18 +124,21 @@ library Der {
     {
         uint256 start;
         (start, next) = enter(der, offset, end, INTEGER);
-        uint256 length = next - start;
-        if (length == 0) revert DerIntegerNotMinimal(offset);
-        uint256 word = wordAt(der, start);
-        if (word >> 255 != 0) revert DerIntegerNegative(offset);
-        if (word >> 248 == 0 && length > 1) {
-            // A zero octet only stands before an octet whose top bit would make the value negative.
-            if ((word >> 247) & 1 == 0) revert DerIntegerNotMinimal(offset);
-            word = wordAt(der, start + 1);
-            --length;
+        unchecked {
+            // next >= start, as {enter} gives them.
+            uint256 length = next - start;
+            if (length == 0) revert DerIntegerNotMinimal(offset);
+            uint256 word = wordAt(der, start);
+            if (word >> 255 != 0) revert DerIntegerNegative(offset);
+            if (word >> 248 == 0 && length > 1) {
+                // A zero octet only stands before an octet whose top bit would make the value negative.
+                if ((word >> 247) & 1 == 0) revert DerIntegerNotMinimal(offset);
+                word = wordAt(der, start + 1);
+                --length;
+            }
+            if (length > 32) revert DerIntegerTooLarge(offset, limit);
+            value = word >> (8 * (32 - length));
         }
-        if (length > 32) revert DerIntegerTooLarge(offset, limit);
-        value = word >> (8 * (32 - length));
         if (value > limit) revert DerIntegerTooLarge(offset, limit);
     }
 
@@ -150,8 +159,10 @@ library Der {
     {
         uint256 start;
         (start, next) = enterExact(der, offset, end, OCTET_STRING, length);
-        uint256 unused = 8 * (32 - length);
-        value = bytes32((wordAt(der, start) >> unused) << unused);
+        unchecked {
+            uint256 unused = 8 * (32 - length);
+            value = bytes32((wordAt(der, start) >> unused) << unused);
+        }
     }
 
     /// @notice Reads an OBJECT IDENTIFIER as a number that is unique to it: its length in the top byte, its
@@ -163,9 +174,11 @@ library Der {
     {
         uint256 start;
         (start, next) = enter(der, offset, end, OBJECT_IDENTIFIER);
-        uint256 length = next - start;
-        if (length == 0 || length > 31) revert DerObjectIdentifierInvalid(offset, length);
-        oid = (length << 248) | (wordAt(der, start) >> (8 * (32 - length)));
+        unchecked {
+            uint256 length = next - start;
+            if (length == 0 || length > 31) revert DerObjectIdentifierInvalid(offset, length);
+            oid = (length << 248) | (wordAt(der, start) >> (8 * (32 - length)));
+        }
     }
 
     /// @notice Reads a named-bit BIT STRING of 1 to 16 bits (X.690 11.2.2): bit 0 is the result's top bit.

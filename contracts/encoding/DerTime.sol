@@ -29,15 +29,21 @@ library DerTime {
         bytes15 text = bytes15(bytes32(der.wordAt(start)));
         // Every pair of digits as a number, the last pair's in the lowest byte.
         uint256 pairs;
-        bool digits = der.byteAt(next - 1) == 0x5a;
-        for (uint256 i = start; i + 1 < next; i += 2) {
-            uint256 tens = uint256(der.byteAt(i)) ^ 0x30;
-            uint256 ones = uint256(der.byteAt(i + 1)) ^ 0x30;
-            // Exactly the characters 0x30 to 0x39 give 0 to 9 here.
-            if (tens > 9 || ones > 9) digits = false;
-            pairs = (pairs << 8) | (tens * 10 + ones);
+        unchecked {
+            // Bytes and sums of two of them; i counts to 7.
+            uint256 word = der.wordAt(start);
+            bool digits = true;
+            for (uint256 i = length >> 1; i != 0; --i) {
+                // Exactly the characters 0x30 to 0x39 give 0 to 9 here.
+                uint256 tens = (word >> 248) ^ 0x30;
+                uint256 ones = ((word >> 240) & 0xff) ^ 0x30;
+                if (tens > 9 || ones > 9) digits = false;
+                pairs = (pairs << 8) | ((tens * 10 + ones) & 0xff);
+                word <<= 16;
+            }
+            // Z
+            if (!digits || word >> 248 != 0x5a) revert DerTimeInvalid(offset, text);
         }
-        if (!digits) revert DerTimeInvalid(offset, text);
 
         uint256 year = uint8(pairs >> 40);
         if (general) year += 100 * uint256(uint8(pairs >> 48));

@@ -46,18 +46,32 @@ enum Provenance {
     IMPORTED
 }
 
+/// @notice How a platform stands under the newest collateral known now.
+/// @param status The security level, converged over every part; never NONE, never REVOKED.
+/// @param advisories What the vendor holds against the platform: a commitment to the advisory lists of the
+/// levels that matched. Zero when `status` is UP_TO_DATE, and when no matching level lists any. Each verifier
+/// documents its formula.
+/// @param instance The one machine: DCAP's PPID, 16 bytes.
+/// @param family The model that it belongs to, left-aligned, the rest zero: DCAP's FMSPC, 6 bytes.
+struct PlatformJudgement {
+    TcbStatus status;
+    bytes32 advisories;
+    bytes16 instance;
+    bytes16 family;
+}
+
 /// @notice What verified evidence says. Every field is taken from bytes that a signature covers.
 /// @param tee The kind of environment.
-/// @param status The platform's security level under the collateral in force; never NONE, never REVOKED.
 /// @param workload The hash over TEE kind, measurement registers and security-relevant attributes.
-/// @param platform The handle under which `platformStatus` judges the same platform again later.
+/// @param platform The handle under which `judgePlatform` judges the same platform again later.
 /// @param reportDataHead Bytes 0 to 31 of the 64 bytes that the enclave bound into its report.
 /// @param reportDataTail Bytes 32 to 63.
+/// @param judgement How the platform stands now.
 struct AttestedReport {
     TeeKind tee;
-    TcbStatus status;
     bytes32 workload;
-    bytes32 platform;
+    bytes20 platform;
     bytes32 reportDataHead;
     bytes32 reportDataTail;
+    PlatformJudgement judgement;
 }

@@ -36,9 +36,9 @@ interface IAttestationRouter is IAttestationVerifier {
     /// @notice The verifier reported another kind than its route is for.
     error TeeKindMismatch(TeeKind got, TeeKind expected);
     /// @notice Two verifiers gave the same platform handle.
-    error PlatformAmbiguous(bytes32 platform, TeeKind got, TeeKind recorded);
+    error PlatformAmbiguous(bytes20 platform, TeeKind got, TeeKind recorded);
     /// @notice No verifier behind this router gave this platform handle.
-    error PlatformUnknown(bytes32 platform);
+    error PlatformUnknown(bytes20 platform);
 
     /// @notice The verifier of a TEE's evidence.
     /// @param kind The kind of environment.

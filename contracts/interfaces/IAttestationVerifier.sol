@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {AttestedReport, TcbStatus} from "./AttestationTypes.sol";
+import {AttestedReport, PlatformJudgement} from "./AttestationTypes.sol";
 
 /// @title IAttestationVerifier
 /// @notice Answers one question: is this evidence genuine, down to the vendor's root?
@@ -26,8 +26,8 @@ interface IAttestationVerifier {
     /// @dev Reverts with a typed error when it cannot be judged: the handle is unknown, collateral has
     /// lapsed, a certificate has expired or has been revoked, or no TCB level matches any more.
     /// @param platform The handle from {AttestedReport}.
-    /// @return status The platform's security level now.
-    function platformStatus(bytes32 platform) external view returns (TcbStatus status);
+    /// @return judgement How the platform stands now.
+    function judgePlatform(bytes20 platform) external view returns (PlatformJudgement memory judgement);
 
     /// @notice Whether a development root is pinned: then everything behind this contract is simulated.
     /// @return development True for a development root, false for the vendor's.

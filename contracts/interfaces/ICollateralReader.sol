@@ -4,13 +4,15 @@ pragma solidity 0.8.37;
 import {TeeKind} from "./AttestationTypes.sol";
 
 /// @notice Which TCB info a text is, and from when to when it counts. All times are unix seconds.
-/// @param tee SGX or TDX (`id`).
+/// @param version 2 or 3.
+/// @param tee SGX or TDX (`id`); version 2 is of SGX.
 /// @param fmspc The platform family it judges.
 /// @param pceid The provisioning certification enclave's id.
 /// @param issueDate When Intel issued it.
 /// @param nextUpdate When Intel will have issued the next one.
 /// @param evaluationNumber tcbEvaluationDataNumber: grows with each TCB recovery event.
 struct TcbInfoSummary {
+    uint8 version;
     TeeKind tee;
     bytes6 fmspc;
     bytes2 pceid;
@@ -36,7 +38,7 @@ struct QeIdentitySummary {
 /// @dev Stateless. WARNING: it says nothing about who signed the text. Only a signature over `digest` by a
 /// certified TCB signer makes the meaning Intel's.
 interface ICollateralReader {
-    /// @notice Rebuilds a TCB info (PCS API v4, version 3, SGX or TDX).
+    /// @notice Rebuilds a TCB info (PCS API v4, version 3, SGX or TDX; PCS API v3, version 2, SGX).
     /// @param compact The compact form; contracts/attestation/dcap/TcbInfo.sol defines it.
     /// @return summary Which TCB info it is.
     /// @return digest SHA-256 of the exact text of the `tcbInfo` object.

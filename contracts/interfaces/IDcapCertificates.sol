@@ -35,9 +35,9 @@ struct Authority {
 }
 
 /// @notice What is kept of a PCK certificate: the platform's TCB and the identity under which it is revoked.
-/// @dev Stored in two words, big-endian from the top: `componentSvns 16 | pcesvn 2 | fmspc 6 | pceid 2 |
+/// @dev Two words, big-endian from the top: `componentSvns 16 | pcesvn 2 | fmspc 6 | pceid 2 |
 /// ca 1 | notAfter 5` and `revocationKey 16 | ppid 16`.
-/// pckId = keccak256(abi.encode(x, y, word1, word2)), which is why x and y are not stored.
+/// pckId = keccak256(abi.encode(x, y, word1, word2)), which is why evidence may bring all four.
 /// @param componentSvns The 16 SGX TCB component SVNs, one byte each, in order; CPUSVN equals them, or the
 /// certificate is refused.
 /// @param pcesvn The security version of the provisioning certification enclave.
@@ -147,10 +147,8 @@ interface IDcapCertificates {
     error CertificateRevoked(bytes16 revocationKey);
     /// @notice The authority's certificate has been revoked by the root.
     error AuthorityRevoked(uint8 index);
-    /// @notice No PCK certificate with this id has been submitted.
+    /// @notice No PCK certificate with this id has been submitted, and no platform recorded that has it.
     error PckUnknown(bytes32 pckId);
-    /// @notice The public key is not the one of the PCK certificate with this id.
-    error PckKeyMismatch(bytes32 pckId, bytes32 got);
     /// @notice No CRL of this CA has been submitted.
     error CrlMissing(bytes20 issuerKeyId);
     /// @notice The CA's newest known CRL is past nextUpdate plus the grace.
@@ -214,7 +212,8 @@ interface IDcapCertificates {
     /// @notice The index of the authority with this key id; reverts with {IssuerUnknown}.
     function authorityIndex(bytes20 keyId) external view returns (uint8 index);
 
-    /// @notice A PCK certificate's record, as stored: it may be expired or revoked. Reverts with {PckUnknown}.
+    /// @notice The record of a PCK certificate that was submitted by itself, as stored: it may be expired or revoked.
+    /// Reverts with {PckUnknown}. Certificates that evidence brought are kept with their platform.
     function pckRecord(bytes32 pckId) external view returns (PckRecord memory);
 
     /// @notice Whether a certificate has been revoked by its issuer, as far as submitted CRLs say.

@@ -92,7 +92,7 @@ interface IDcapCollateral {
 
     /// @notice The TCB info in force, as stored: it may have lapsed. Reverts with {TcbInfoUnknown}.
     /// @return record What is stored.
-    /// @return lapsesAt The last second at which it counts, unix seconds.
+    /// @return lapsesAt The first second at which it no longer counts, unix seconds.
     function tcbInfo(TeeKind tee, bytes6 fmspc, bytes2 pceid)
         external
         view
@@ -100,7 +100,7 @@ interface IDcapCollateral {
 
     /// @notice The identity in force, as stored: it may have lapsed. Reverts with {QeIdentityUnknown}.
     /// @return record What is stored.
-    /// @return lapsesAt The last second at which it counts, unix seconds.
+    /// @return lapsesAt The first second at which it no longer counts, unix seconds.
     function qeIdentity(TeeKind tee) external view returns (CollateralRecord memory record, uint256 lapsesAt);
 
     /// @notice The contract that writes Intel's texts from compact forms.

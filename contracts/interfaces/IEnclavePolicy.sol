@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {AssuranceLevel, TcbStatus} from "./AttestationTypes.sol";
+import {AssuranceLevel, PlatformJudgement, TcbStatus, TeeKind} from "./AttestationTypes.sol";
 
 /// @notice A trusted workload: code that somebody can rebuild and measure again.
 /// @param level What a key inside this code may claim at most; NONE when the workload is not trusted.
@@ -16,8 +16,12 @@ struct Workload {
 }
 
 /// @title IEnclavePolicy
-/// @notice Answers one question: which code is trusted, on platforms of which security level?
+/// @notice Answers one question: which code is trusted, on which platforms?
 /// @dev Normative description: docs/SPECIFICATION.md, EnclavePolicy.
+///
+/// A trusted workload is acceptable on a platform that is UP_TO_DATE and not denied. Any other status takes an
+/// exception: this workload, this status, these advisories, until a deadline. An exception never lifts a
+/// denial, never covers REVOKED, and ends with its workload's entry: adding the workload again brings none back.
 /// WARNING: the policy's owner decides which measurements count. It cannot touch a key, an attestation or a
 /// registry: nothing here calls another contract.
 interface IEnclavePolicy {
@@ -25,7 +29,9 @@ interface IEnclavePolicy {
 
     /// @notice A workload is trusted from now on.
     /// @dev Reader invariants: cannot emit while the workload is trusted; `level` is not NONE and `source`
-    /// is not empty. The set of {WorkloadAdded} without a later {WorkloadRemoved} is the whole policy.
+    /// is not empty. {WorkloadAdded} without a later {WorkloadRemoved} is what is trusted. The whole policy is
+    /// that; {StatusAllowed} without a later {StatusWithdrawn} of the same three values or {WorkloadRemoved} of
+    /// the same workload, until its deadline; and every denial that is added and not lifted.
     /// @param workload The workload id.
     /// @param level What a key inside it may claim at most.
     /// @param source Where the source lies.
@@ -34,9 +40,51 @@ interface IEnclavePolicy {
 
     /// @notice A workload is no longer trusted; every enclave that runs it has lost its standing.
     /// @dev Reader invariants: cannot emit without an earlier {WorkloadAdded} of the same workload that no
-    /// {WorkloadRemoved} has answered yet. Acts at once: there is no grace.
+    /// {WorkloadRemoved} has answered yet. Acts at once: there is no grace. Ends all of its exceptions.
     /// @param workload The workload id.
     event WorkloadRemoved(bytes32 indexed workload);
+
+    /// @notice A workload is acceptable on platforms with this status and these advisories, until a deadline.
+    /// @dev Reader invariants: the workload is trusted; `status` is none of NONE, UP_TO_DATE, REVOKED; `until`
+    /// lies ahead, at most 365 days, with {anyAdvisories} at most 90. Replaces the deadline that an earlier
+    /// event with the same three values gave.
+    /// @param workload The workload id.
+    /// @param status The platform's security level.
+    /// @param advisories The commitment that {PlatformJudgement} must carry, or {anyAdvisories}.
+    /// @param until The first second at which this no longer counts, unix seconds.
+    event StatusAllowed(bytes32 indexed workload, TcbStatus indexed status, bytes32 indexed advisories, uint64 until);
+
+    /// @notice An exception has been withdrawn.
+    /// @dev Reader invariants: cannot emit without an earlier {StatusAllowed} of the same three values that no
+    /// {StatusWithdrawn} and no {WorkloadRemoved} has answered yet. Acts at once.
+    /// @param workload The workload id.
+    /// @param status The platform's security level.
+    /// @param advisories As in {StatusAllowed}.
+    event StatusWithdrawn(bytes32 indexed workload, TcbStatus indexed status, bytes32 indexed advisories);
+
+    /// @notice Nothing on this platform is acceptable from now on.
+    /// @dev Reader invariants: emitted only while the platform is not denied. Acts at once on every enclave.
+    /// @param tee The kind of environment.
+    /// @param instance Which platform: Intel's PPID for SGX and TDX.
+    event PlatformDenialAdded(TeeKind indexed tee, bytes16 indexed instance);
+
+    /// @notice The platform is judged by its family and status again.
+    /// @dev Reader invariants: emitted only while the platform is denied.
+    /// @param tee The kind of environment.
+    /// @param instance Which platform.
+    event PlatformDenialLifted(TeeKind indexed tee, bytes16 indexed instance);
+
+    /// @notice Nothing on platforms of this family is acceptable from now on.
+    /// @dev Reader invariants: emitted only while the family is not denied. Acts at once on every enclave.
+    /// @param tee The kind of environment.
+    /// @param family Which family: Intel's FMSPC, left-aligned, for SGX and TDX.
+    event FamilyDenialAdded(TeeKind indexed tee, bytes16 indexed family);
+
+    /// @notice Platforms of this family are judged one by one again.
+    /// @dev Reader invariants: emitted only while the family is denied.
+    /// @param tee The kind of environment.
+    /// @param family Which family.
+    event FamilyDenialLifted(TeeKind indexed tee, bytes16 indexed family);
 
     // --- errors ------------------------------------------------------------------------------------
 
@@ -50,8 +98,31 @@ interface IEnclavePolicy {
     error WorkloadAlreadyTrusted(bytes32 workload);
     /// @notice The workload is not in the policy (any more).
     error WorkloadNotTrusted(bytes32 workload);
-    /// @notice The platform's security level does not suffice for this workload.
-    error TcbStatusNotAccepted(bytes32 workload, TcbStatus status);
+    /// @notice The platform's security level does not suffice for this workload: it is not UP_TO_DATE, and no
+    /// exception that counts now names this status with these advisories.
+    error TcbStatusNotAccepted(bytes32 workload, TcbStatus status, bytes32 advisories);
+    /// @notice This very platform is denied.
+    error PlatformDenied(TeeKind tee, bytes16 instance);
+    /// @notice This family of platforms is denied.
+    error FamilyDenied(TeeKind tee, bytes16 family);
+    /// @notice No exception can name this status: UP_TO_DATE needs none, NONE and REVOKED never get one.
+    error TcbStatusNotAllowable(TcbStatus status);
+    /// @notice An exception must end after `earliest` - 1 and not after `latest`, unix seconds.
+    error DeadlineOutOfRange(uint64 got, uint256 earliest, uint256 latest);
+    /// @notice There is no such exception.
+    error StatusNotAllowed(bytes32 workload, TcbStatus status, bytes32 advisories);
+    /// @notice A denial must say which kind of environment it is about.
+    error TeeKindMissing();
+    /// @notice Zero stands for "not known" and names no platform and no family.
+    error PlatformIdIsZero(TeeKind tee);
+    /// @notice The platform is denied already.
+    error PlatformAlreadyDenied(TeeKind tee, bytes16 instance);
+    /// @notice The platform is not denied.
+    error PlatformNotDenied(TeeKind tee, bytes16 instance);
+    /// @notice The family is denied already.
+    error FamilyAlreadyDenied(TeeKind tee, bytes16 family);
+    /// @notice The family is not denied.
+    error FamilyNotDenied(TeeKind tee, bytes16 family);
     /// @notice A policy without an owner could not remove a workload: ownership can only be handed on.
     error OwnershipCannotBeRenounced();
 
@@ -66,10 +137,56 @@ interface IEnclavePolicy {
     /// @param commitHash The source's git commit, or zero when it is none.
     function addWorkload(bytes32 workload, AssuranceLevel level, string calldata source, bytes20 commitHash) external;
 
-    /// @notice Stops trusting a workload, at once.
+    /// @notice Stops trusting a workload, at once, and ends its exceptions for ever.
     /// @dev Owner only. Reverts: {WorkloadNotTrusted}, OwnableUnauthorizedAccount.
     /// @param workload The workload id.
     function removeWorkload(bytes32 workload) external;
+
+    /// @notice Makes a trusted workload acceptable on platforms with a status other than UP_TO_DATE, until a
+    /// deadline. Called again with the same first three values, replaces the deadline.
+    /// @dev Owner only. Reverts: {WorkloadNotTrusted}, {TcbStatusNotAllowable}, {DeadlineOutOfRange},
+    /// OwnableUnauthorizedAccount.
+    /// WARNING: {anyAdvisories} accepts weaknesses that are not published yet. Name the advisories.
+    /// @param workload The workload id.
+    /// @param status The platform's security level; not NONE, UP_TO_DATE or REVOKED.
+    /// @param advisories What {PlatformJudgement.advisories} must be, exactly. Zero: a judgement without any
+    /// advisory, never "whatever they are"; that is {anyAdvisories}.
+    /// @param until The first second at which this no longer counts, unix seconds: from the next second on, at
+    /// most 365 days ahead, with {anyAdvisories} at most 90.
+    function allowStatus(bytes32 workload, TcbStatus status, bytes32 advisories, uint64 until) external;
+
+    /// @notice Withdraws an exception, at once.
+    /// @dev Owner only. Reverts: {StatusNotAllowed}, OwnableUnauthorizedAccount.
+    /// @param workload The workload id.
+    /// @param status The platform's security level.
+    /// @param advisories As given to {allowStatus}.
+    function withdrawStatus(bytes32 workload, TcbStatus status, bytes32 advisories) external;
+
+    /// @notice Denies a platform: every enclave on it loses its standing at once.
+    /// @dev Owner only. Reverts: {TeeKindMissing}, {PlatformIdIsZero}, {PlatformAlreadyDenied},
+    /// OwnableUnauthorizedAccount.
+    /// @param tee The kind of environment.
+    /// @param instance Which platform: Intel's PPID for SGX and TDX.
+    function denyPlatform(TeeKind tee, bytes16 instance) external;
+
+    /// @notice Lifts the denial of a platform.
+    /// @dev Owner only. Reverts: {PlatformNotDenied}, OwnableUnauthorizedAccount.
+    /// @param tee The kind of environment.
+    /// @param instance Which platform.
+    function allowPlatform(TeeKind tee, bytes16 instance) external;
+
+    /// @notice Denies a family of platforms: every enclave on one of them loses its standing at once.
+    /// @dev Owner only. Reverts: {TeeKindMissing}, {PlatformIdIsZero}, {FamilyAlreadyDenied},
+    /// OwnableUnauthorizedAccount.
+    /// @param tee The kind of environment.
+    /// @param family Which family: Intel's FMSPC, left-aligned, for SGX and TDX.
+    function denyFamily(TeeKind tee, bytes16 family) external;
+
+    /// @notice Lifts the denial of a family.
+    /// @dev Owner only. Reverts: {FamilyNotDenied}, OwnableUnauthorizedAccount.
+    /// @param tee The kind of environment.
+    /// @param family Which family.
+    function allowFamily(TeeKind tee, bytes16 family) external;
 
     // --- views -------------------------------------------------------------------------------------
 
@@ -88,15 +205,59 @@ interface IEnclavePolicy {
     /// @return level NONE when the workload is not trusted.
     function assuranceLevel(bytes32 workload) external view returns (AssuranceLevel level);
 
-    /// @notice Whether the workload is trusted now, and on a platform of this security level. Never reverts.
+    /// @notice The deadline of an exception that is recorded, passed or not.
     /// @param workload The workload id.
     /// @param status The platform's security level.
-    /// @return acceptable True when both are.
-    function isAcceptable(bytes32 workload, TcbStatus status) external view returns (bool acceptable);
+    /// @param advisories As given to {allowStatus}.
+    /// @return until Unix seconds; 0 when there is none.
+    function statusAllowedUntil(bytes32 workload, TcbStatus status, bytes32 advisories)
+        external
+        view
+        returns (uint64 until);
+
+    /// @notice Whether a platform itself is denied.
+    /// @param tee The kind of environment.
+    /// @param instance Which platform.
+    /// @return denied True from {denyPlatform} to {allowPlatform}.
+    function isPlatformDenied(TeeKind tee, bytes16 instance) external view returns (bool denied);
+
+    /// @notice Whether a family of platforms is denied.
+    /// @param tee The kind of environment.
+    /// @param family Which family.
+    /// @return denied True from {denyFamily} to {allowFamily}.
+    function isFamilyDenied(TeeKind tee, bytes16 family) external view returns (bool denied);
+
+    /// @notice Judges a workload on a platform now. Never reverts.
+    /// @dev The first that holds of {WorkloadNotTrusted}, {PlatformDenied}, {FamilyDenied},
+    /// {TcbStatusNotAccepted}.
+    /// @param workload The workload id.
+    /// @param tee The kind of environment.
+    /// @param judgement What the verifier says of the platform now.
+    /// @return reason Zero when acceptable, else the selector of the error that refuses it.
+    function refusal(bytes32 workload, TeeKind tee, PlatformJudgement calldata judgement)
+        external
+        view
+        returns (bytes4 reason);
+
+    /// @notice Whether {refusal} finds nothing. Never reverts.
+    /// @param workload The workload id.
+    /// @param tee The kind of environment.
+    /// @param judgement What the verifier says of the platform now.
+    /// @return acceptable True when acceptable now.
+    function isAcceptable(bytes32 workload, TeeKind tee, PlatformJudgement calldata judgement)
+        external
+        view
+        returns (bool acceptable);
 
     /// @notice Returns when {isAcceptable}, and reverts otherwise.
-    /// @dev Reverts: {WorkloadNotTrusted} first, then {TcbStatusNotAccepted}.
+    /// @dev Reverts: {WorkloadNotTrusted}, {PlatformDenied}, {FamilyDenied}, {TcbStatusNotAccepted}, in this
+    /// order.
     /// @param workload The workload id.
-    /// @param status The platform's security level.
-    function requireAcceptable(bytes32 workload, TcbStatus status) external view;
+    /// @param tee The kind of environment.
+    /// @param judgement What the verifier says of the platform now.
+    function requireAcceptable(bytes32 workload, TeeKind tee, PlatformJudgement calldata judgement) external view;
+
+    /// @notice What {allowStatus} takes in place of a commitment to accept whatever advisories there are.
+    /// @return wildcard keccak256("xmtp-tee/policy/any-advisories"), which no list of advisories hashes to.
+    function anyAdvisories() external pure returns (bytes32 wildcard);
 }

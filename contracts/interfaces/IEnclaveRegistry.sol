@@ -2,7 +2,7 @@
 pragma solidity 0.8.37;
 
 import {AssuranceLevel, TcbStatus, TeeKind} from "./AttestationTypes.sol";
-import {IAttestationVerifier} from "./IAttestationVerifier.sol";
+import {IAttestationRouter} from "./IAttestationRouter.sol";
 import {IEnclavePolicy} from "./IEnclavePolicy.sol";
 
 /// @notice What is recorded of an enclave. Whether it is trusted is not recorded: that is judged when asked.
@@ -14,6 +14,7 @@ enum EnclaveState {
 }
 
 /// @notice An attested enclave, under the address of its authority key.
+/// @dev Its transport key is bound and announced in {IEnclaveRegistry.EnclaveAttested}, and not stored.
 /// @param state NONE when this authority was never attested.
 /// @param tee The kind of environment.
 /// @param blockNumber The block that its newest quote is bound to.
@@ -21,7 +22,6 @@ enum EnclaveState {
 /// @param expiresAt The first second at which the attestation no longer counts, unix seconds.
 /// @param workload The workload id, taken from verified bytes.
 /// @param platform The verifier's handle of the platform.
-/// @param transportKey The enclave's X25519 key for sessions, 32 bytes, as bound.
 struct Enclave {
     EnclaveState state;
     TeeKind tee;
@@ -29,8 +29,7 @@ struct Enclave {
     uint64 attestedAt;
     uint64 expiresAt;
     bytes32 workload;
-    bytes32 platform;
-    bytes32 transportKey;
+    bytes20 platform;
 }
 
 /// @title IEnclaveRegistry
@@ -45,22 +44,24 @@ interface IEnclaveRegistry {
     /// @notice An enclave has been attested, for the first time or again.
     /// @dev Reader invariants: in this very transaction the verifier accepted evidence whose report data
     /// binds chain, this contract, `authority`, `transportKey` and the hash of block `blockNumber`; the
-    /// policy accepted `workload` with `status`; `blockNumber` is greater than in every earlier event of
+    /// policy accepted `workload` on this platform, with `status` and `advisories`; `blockNumber` is greater than in every earlier event of
     /// this authority. Replaces what an earlier event of this authority said, invalidation included.
     /// @param authority The address of the enclave's authority key.
     /// @param workload The workload id.
     /// @param platform The verifier's handle of the platform.
     /// @param tee The kind of environment.
     /// @param status The platform's security level at this moment.
+    /// @param advisories What stood behind it: {PlatformJudgement.advisories}.
     /// @param transportKey The enclave's X25519 key for sessions.
     /// @param blockNumber The block that the evidence is bound to.
     /// @param expiresAt The first second at which this attestation no longer counts.
     event EnclaveAttested(
         address indexed authority,
         bytes32 indexed workload,
-        bytes32 indexed platform,
+        bytes20 indexed platform,
         TeeKind tee,
         TcbStatus status,
+        bytes32 advisories,
         bytes32 transportKey,
         uint64 blockNumber,
         uint64 expiresAt
@@ -68,8 +69,7 @@ interface IEnclaveRegistry {
 
     /// @notice An attestation has been found to fail and no longer counts, whatever changes later.
     /// @dev Reader invariants: the attestation failed at this moment for a definite reason
-    /// ({IEnclavePolicy.WorkloadNotTrusted}, {IEnclavePolicy.TcbStatusNotAccepted}, {AttestationExpired}),
-    /// never because it could not be judged. Only a later {EnclaveAttested} restores the authority.
+    /// (an error of {IEnclavePolicy.refusal}, or {AttestationExpired}), never because it could not be judged. Only a later {EnclaveAttested} restores the authority.
     /// @param authority The address of the enclave's authority key.
     /// @param reason The selector of the error that refused it.
     event AttestationInvalidated(address indexed authority, bytes4 indexed reason);
@@ -104,7 +104,7 @@ interface IEnclaveRegistry {
     /// @notice The attestation's lifetime is over.
     error AttestationExpired(address authority, uint64 expiresAt);
     /// @notice The verifier gave no answer that can be read (out of gas included).
-    error PlatformNotJudged(bytes32 platform);
+    error PlatformNotJudged(bytes20 platform);
     /// @notice The enclave does not pass; `reason` is the selector of the error that refuses it.
     error EnclaveNotTrusted(address authority, bytes4 reason);
     /// @notice The enclave passes, so there is nothing to invalidate.
@@ -117,8 +117,8 @@ interface IEnclaveRegistry {
     /// @notice Records an enclave from evidence, or renews its record.
     /// @dev Permissionless: the evidence alone decides. Reverts, in this order: {AuthorityIsZero},
     /// BlockNotYetMined, BlockTooOld, {AttestationNotNewer}, BlockHashUnavailable, every error of the
-    /// verifier, {ReportDataTailNotZero}, {ReportDataMismatch}, {IEnclavePolicy.WorkloadNotTrusted},
-    /// {IEnclavePolicy.TcbStatusNotAccepted}.
+    /// verifier, {ReportDataTailNotZero}, {ReportDataMismatch}, every error of
+    /// {IEnclavePolicy.requireAcceptable}.
     /// @param authority The address of the enclave's authority key.
     /// @param transportKey The enclave's X25519 key for sessions, 32 bytes.
     /// @param blockNumber The block that the evidence is bound to.
@@ -136,7 +136,8 @@ interface IEnclaveRegistry {
     /// @notice Judges an enclave now: by the record, today's policy and the newest collateral.
     /// @dev Never reverts. Reasons, the first that holds: {EnclaveUnknown}, {EnclaveInvalidated},
     /// {AttestationExpired}, {IEnclavePolicy.WorkloadNotTrusted}, the verifier's error or
-    /// {PlatformNotJudged}, {IEnclavePolicy.TcbStatusNotAccepted}.
+    /// {PlatformNotJudged}, {IEnclavePolicy.PlatformDenied}, {IEnclavePolicy.FamilyDenied},
+    /// {IEnclavePolicy.TcbStatusNotAccepted}.
     /// @param authority The address of the enclave's authority key.
     /// @return trusted Whether it passes.
     /// @return reason Zero when it passes, else the selector of the error that refuses it.
@@ -182,9 +183,9 @@ interface IEnclaveRegistry {
         view
         returns (bytes32 digest);
 
-    /// @notice The verifier of evidence, fixed for ever.
+    /// @notice The verifier of evidence, fixed for ever, as its routes are.
     /// @return contract_ Its address.
-    function verifier() external view returns (IAttestationVerifier contract_);
+    function verifier() external view returns (IAttestationRouter contract_);
 
     /// @notice The policy, fixed for ever.
     /// @return contract_ Its address.

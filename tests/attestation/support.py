@@ -104,14 +104,14 @@ class Genuine:
     def all_in_one(self, name: str) -> Collateral:
         return Collateral.from_json(self.text(f"intel-collateral/phala/{name}_collateral.json"))
 
-    def pieces(self, month: str, tcb_info: str) -> Collateral:
-        """Collateral put together from Intel's own responses."""
+    def pieces(self, month: str, tcb_info: str, identity: str = "qe_td") -> Collateral:
+        """Collateral put together from Intel's own responses; the root's CRL is that of 2025-06, good for a year."""
         root = pem(self.intel_root)
         roots = "intel-collateral/roots"
         return Collateral.from_pieces(
             tcb_info=self.text(f"intel-collateral/{month}/{tcb_info}.json"),
-            qe_identity=self.text(f"intel-collateral/{month}/qe_td.json"),
-            root_ca_crl=self.read(f"intel-collateral/{month}/root_crl.der"),
+            qe_identity=self.text(f"intel-collateral/{month}/{identity}.json"),
+            root_ca_crl=self.read("intel-collateral/2025-06/root_crl.der"),
             pck_crl=self.read(f"intel-collateral/{month}/platform_crl.der"),
             pck_crl_issuer_chain=pem(self.read(f"{roots}/Intel_SGX_PCK_Platform_CA.der")) + root,
             tcb_signing_chain=pem(self.read(f"{roots}/Intel_SGX_TCB_Signing.der")) + root,

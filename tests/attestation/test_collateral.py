@@ -182,11 +182,32 @@ def test_read_collateral_refuses_other_kinds_and_malformed_members(
         read_collateral(edited(piece, old, new))
 
 
-@pytest.mark.parametrize("levels", [(), (TcbLevel(pce_svn=5), TcbLevel(pce_svn=11))])
-def test_read_collateral_refuses_levels_that_are_not_sorted(levels: tuple[TcbLevel, ...]) -> None:
-    unsorted = CollateralRecipe(tcb_info=TcbInfoRecipe(levels=levels)).build(ISSUED_AT)
-    with pytest.raises(CollateralInvalidError, match="sorted"):
-        read_collateral(unsorted)
+def test_read_collateral_refuses_levels_that_are_not_sorted() -> None:
+    levels = (TcbLevel(pce_svn=5), TcbLevel(pce_svn=11))
+    for unsorted in (
+        CollateralRecipe(tcb_info=TcbInfoRecipe(levels=levels)),
+        CollateralRecipe.sgx(tcb_info=TcbInfoRecipe.sgx_v3(levels=levels)),
+        CollateralRecipe.sgx(tcb_info=TcbInfoRecipe.sgx_v2(levels=levels)),
+    ):
+        with pytest.raises(CollateralInvalidError, match="sorted"):
+            read_collateral(unsorted.build(ISSUED_AT))
+
+
+def test_read_collateral_refuses_a_tcb_info_without_levels() -> None:
+    for recipe in (TcbInfoRecipe(levels=()), TcbInfoRecipe.sgx_v3(levels=())):
+        sgx = recipe.identifier == "SGX"
+        made = CollateralRecipe.sgx(tcb_info=recipe) if sgx else CollateralRecipe(tcb_info=recipe)
+        with pytest.raises(CollateralInvalidError, match="no levels"):
+            read_collateral(made.build(ISSUED_AT))
+
+
+def test_read_collateral_refuses_the_quoting_enclave_of_the_other_tee() -> None:
+    for mixed in (
+        CollateralRecipe(qe_identity=QeIdentityRecipe.sgx()),
+        CollateralRecipe.sgx(qe_identity=QeIdentityRecipe()),
+    ):
+        with pytest.raises(CollateralInvalidError, match="QE identity"):
+            read_collateral(mixed.build(ISSUED_AT))
 
 
 @given(st.data())

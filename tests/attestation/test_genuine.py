@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
-import pytest
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
-from tests.attestation.support import COLLATERAL, NOW, QUOTE, Genuine
-from xmtp_tee.attestation import INTEL_ROOT_KEY_HASH, TcbStatus, read_root, verify_quote
+import dcap_qvl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.attestation.support import COLLATERAL, NOW, QUOTE, Genuine, flipped
+from xmtp_tee.attestation import (
+    INTEL_ROOT_KEY_HASH,
+    Collateral,
+    TcbStatus,
+    TeeKind,
+    parse_quote,
+    read_root,
+    verify_quote,
+)
 from xmtp_tee.attestation.errors import (
     CollateralLapsedError,
     CollateralNotYetValidError,
     FieldError,
+    PlatformMismatchError,
     QuoteNotGenuineError,
+    TcbLevelNotFoundError,
     TcbStatusRefusedError,
 )
 from xmtp_tee.attestation.simulator import development_root_certificate
+from xmtp_tee.errors import InvalidEvidenceError
+from xmtp_tee.hashing import keccak256
 
 UP_TO_DATE_AT = 1_750_500_000
 OUT_OF_DATE_AT = 1_749_095_100
@@ -69,6 +87,210 @@ def test_verify_quote_refuses_a_genuine_quote_that_is_out_of_date(
     )
     assert verified.status is TcbStatus.OUT_OF_DATE
     assert "INTEL-SA-00986" in verified.advisory_ids
+
+
+EVERY_STATUS = set(TcbStatus) - {TcbStatus.NONE, TcbStatus.REVOKED}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A genuine quote with genuine collateral, and what the fixtures' README expects of it.
+
+    ``advisories`` is what the contract's formula gives for the matching levels' lists, written out by hand.
+    """
+
+    quote: str
+    collateral: Callable[[Genuine], Collateral]
+    at: int
+    status: TcbStatus
+    advisory_ids: tuple[str, ...] = ()
+    advisories: bytes = bytes(32)
+
+
+def part(*numbers: int) -> bytes:
+    return keccak256(b"".join(number.to_bytes(2, "big") for number in numbers))[:8]
+
+
+CASES = {
+    "SGX 3, TCB info version 2": Case(
+        "sgx/automata_sgx_quote_v3",
+        lambda genuine: genuine.pieces("2025-06", "tcbinfo", "identity"),
+        1_749_095_100,
+        TcbStatus.SW_HARDENING_NEEDED,
+        advisories=b"\xff" * 8 + bytes(24),
+    ),
+    "SGX 3, TCB info version 3": Case(
+        "sgx/automata_sgx_quote_v3",
+        lambda genuine: genuine.pieces(
+            "2025-08", "sgx_tcbinfov3_00606a000000", "sgx_qeidentity_v4"
+        ),
+        1_755_300_000,
+        TcbStatus.SW_HARDENING_NEEDED,
+        ("INTEL-SA-00615",),
+        part(615) + bytes(24),
+    ),
+    "SGX 3, Processor CA": Case(
+        "sgx/phala_sgx_quote",
+        lambda genuine: genuine.all_in_one("sgx_quote"),
+        1_750_500_000,
+        TcbStatus.CONFIGURATION_AND_SW_HARDENING_NEEDED,
+        ("INTEL-SA-00289", "INTEL-SA-00615"),
+        part(289, 615) + bytes(24),
+    ),
+    "TDX 4": Case(
+        "tdx/automata_tdx_quote_v4",
+        lambda genuine: genuine.pieces("2025-06", "tcbinfov3_00806f050000"),
+        OUT_OF_DATE_AT,
+        TcbStatus.OUT_OF_DATE,
+        ("INTEL-SA-00960", "INTEL-SA-00982", "INTEL-SA-00986"),
+        part(960, 982, 986) + bytes(24),
+    ),
+    "TDX 5, TD 1.5": Case(
+        "tdx/automata_alibaba_quote_v5",
+        lambda genuine: genuine.pieces("2025-06", "tcbinfov3_90C06F000000"),
+        1_750_000_000,
+        TcbStatus.UP_TO_DATE,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_verify_quote_gives_every_genuine_quote_the_status_of_the_readme(
+    genuine: Genuine, name: str
+) -> None:
+    case = CASES[name]
+    quote = genuine.read(f"{case.quote}.bin")
+    verified = verify_quote(
+        quote, case.collateral(genuine), genuine.intel_root, case.at, accept=EVERY_STATUS
+    )
+    assert verified.status is case.status
+    assert verified.advisory_ids == case.advisory_ids
+    assert verified.advisories == case.advisories
+    assert verified.tee is (TeeKind.SGX if case.quote.startswith("sgx/") else TeeKind.TDX)
+    assert not verified.development
+    padded = verify_quote(
+        quote + bytes(500),
+        case.collateral(genuine),
+        genuine.intel_root,
+        case.at,
+        accept=EVERY_STATUS,
+    )
+    assert padded.workload == verified.workload
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_dcap_qvl_gives_genuine_quotes_the_same_status_with_two_explained_exceptions(
+    genuine: Genuine, name: str
+) -> None:
+    """dcap-qvl itself, without anything of ours, on the same evidence.
+
+    It differs from us, and from the contract, in two cases. It cannot read TCB info of version 2 at all. And it
+    refuses every TD 1.5 with a service TD (MRSERVICETD is not zero, as on Alibaba's platform): it leaves no way to
+    say which service TD is meant, where for us the workload id covers MRSERVICETD, so that the policy says it.
+    """
+    case = CASES[name]
+    collateral = case.collateral(genuine).to_dcap_qvl()
+    quote = genuine.read(f"{case.quote}.bin")
+    refusals = {
+        "SGX 3, TCB info version 2": "missing field `sgxtcbcomponents`",
+        "TDX 5, TD 1.5": "Invalid MR service TD",
+    }
+    if name in refusals:
+        with pytest.raises(ValueError, match=refusals[name]):
+            dcap_qvl.verify_with_root_ca(quote, collateral, genuine.intel_root, case.at)
+        return
+    report = dcap_qvl.verify_with_root_ca(quote, collateral, genuine.intel_root, case.at)
+    assert report.status == case.status.intel_name
+    assert tuple(report.advisory_ids) == case.advisory_ids
+
+
+@pytest.mark.parametrize("name", ["SGX 3, TCB info version 2", "TDX 5, TD 1.5"])
+@given(data=st.data())
+def test_verify_quote_refuses_any_flipped_signed_bit_where_it_judges_without_dcap_qvl(
+    genuine: Genuine, name: str, data: st.DataObject
+) -> None:
+    case = CASES[name]
+    quote = genuine.read(f"{case.quote}.bin")
+    parsed = parse_quote(quote)
+    end = quote.index(parsed.qe_report_signature) + 64
+    at = data.draw(st.integers(0, end * 8 - 1))
+    with pytest.raises(InvalidEvidenceError):
+        verify_quote(
+            flipped(quote, at),
+            case.collateral(genuine),
+            genuine.intel_root,
+            case.at,
+            accept=EVERY_STATUS,
+        )
+
+
+@pytest.mark.parametrize("name", ["SGX 3, TCB info version 2", "TDX 5, TD 1.5"])
+@pytest.mark.parametrize("piece", ["tcb_info", "qe_identity", "root_ca_crl", "pck_crl"])
+def test_verify_quote_refuses_forged_collateral_where_it_judges_without_dcap_qvl(
+    genuine: Genuine, name: str, piece: str
+) -> None:
+    case = CASES[name]
+    collateral = case.collateral(genuine)
+    forged = {
+        "tcb_info": {"tcb_info": collateral.tcb_info.replace("OutOfDate", "UpToDate")},
+        "qe_identity": {
+            "qe_identity": collateral.qe_identity.replace('"isvsvn":1', '"isvsvn":0').replace(
+                '"isvsvn":4', '"isvsvn":3'
+            )
+        },
+        # The last bit of the signature.
+        "root_ca_crl": {"root_ca_crl": flipped(collateral.root_ca_crl, -8)},
+        "pck_crl": {"pck_crl": flipped(collateral.pck_crl, -8)},
+    }
+    changed = replace(collateral, **forged[piece])
+    assert changed != collateral
+    with pytest.raises(InvalidEvidenceError):
+        verify_quote(
+            genuine.read(f"{case.quote}.bin"),
+            changed,
+            genuine.intel_root,
+            case.at,
+            accept=EVERY_STATUS,
+        )
+
+
+@pytest.mark.parametrize(
+    ("quote", "collateral", "at"),
+    [
+        (
+            "phala_tdx_quote_outdated",
+            lambda genuine: genuine.all_in_one("tdx_quote_outdated"),
+            1_771_500_000,
+        ),
+        (
+            "automata_tdx_quote_v5",
+            lambda genuine: genuine.pieces("2025-06", "tcbinfov3_90C06F000000"),
+            1_749_095_100,
+        ),
+    ],
+    ids=["outdated", "below"],
+)
+def test_verify_quote_refuses_genuine_quotes_below_every_level(
+    genuine: Genuine, quote: str, collateral: Callable[[Genuine], Collateral], at: int
+) -> None:
+    with pytest.raises(TcbLevelNotFoundError):
+        verify_quote(
+            genuine.read(f"tdx/{quote}.bin"),
+            collateral(genuine),
+            genuine.intel_root,
+            at,
+            accept=EVERY_STATUS,
+        )
+
+
+def test_verify_quote_refuses_a_genuine_sgx_quote_with_tdx_collateral(genuine: Genuine) -> None:
+    with pytest.raises(PlatformMismatchError, match="another kind of TEE"):
+        verify_quote(
+            genuine.read("sgx/phala_sgx_quote.bin"),
+            genuine.all_in_one("tdx_quote"),
+            genuine.intel_root,
+            UP_TO_DATE_AT,
+        )
 
 
 @pytest.mark.parametrize("region", ["mrseam", "qe_report", "reportdata"])

@@ -27,6 +27,7 @@ from xmtp_tee.attestation import (
     Attestation,
     Collateral,
     TcbStatus,
+    TeeKind,
     judge_attestation,
     parse_quote,
     verify_attestation,
@@ -43,12 +44,16 @@ from xmtp_tee.attestation.errors import (
     QuoteNotGenuineError,
     QuotingEnclaveRefusedError,
     TcbStatusRefusedError,
+    TeeTypeUnsupportedError,
     WorkloadNotTrustedError,
 )
 from xmtp_tee.attestation.simulator import (
     CollateralRecipe,
+    QuoteRecipe,
+    SgxRecipe,
     TcbInfoRecipe,
     TcbLevel,
+    TdRecipe,
     development_pki,
 )
 from xmtp_tee.errors import ExitCode, XmtpTeeError
@@ -104,6 +109,44 @@ def test_judge_attestation_of_genuine_evidence_passes_every_line_it_can() -> Non
     assert verdict.exit_code is ExitCode.VERIFIED
     assert verdict.level is AssuranceLevel.SIMULATED
     assert verify_attestation(attestation(), COLLATERAL, ROOT, NOW, **COMPLETE) == verdict
+
+
+@pytest.mark.parametrize("name", ["SGX quote, version 3", "TDX quote, version 5, TD 1.5"])
+def test_judge_attestation_judges_every_kind_by_the_same_lines(name: str) -> None:
+    sgx = name.startswith("SGX")
+    report_data = BINDING.report_data()
+    recipe = (
+        QuoteRecipe.sgx_v3(SgxRecipe(report_data=report_data))
+        if sgx
+        else QuoteRecipe.tdx_v5(TdRecipe(report_data=report_data))
+    )
+    collateral = (CollateralRecipe.sgx() if sgx else CollateralRecipe()).build(ISSUED_AT)
+    quote = recipe.build()
+    evidence = replace(attestation(quote), tee=TeeKind.SGX if sgx else TeeKind.TDX)
+    assert Attestation.from_json(evidence.to_json()) == evidence
+    workloads = [workload_id(parse_quote(quote))]
+    verdict = judge(evidence, collateral, expected_workloads=workloads)
+    assert results(verdict) == {
+        line: {lines.ROOT: WARN, lines.FRESHNESS: OPEN}.get(line, PASS) for line in lines.LINES
+    }
+    assert verdict.checks[0].got == name
+
+
+def test_judge_attestation_refuses_a_quote_of_another_kind_than_the_evidence_says() -> None:
+    mislabelled = replace(attestation(), tee=TeeKind.SGX)
+    verdict = judge(mislabelled)
+    assert results(verdict)[lines.FORMAT] is FAIL
+    assert verdict.exit_code is ExitCode.INVALID_EVIDENCE
+    refuse(TeeTypeUnsupportedError, mislabelled)
+
+
+def test_judge_attestation_refuses_an_enclave_with_the_provisioning_key() -> None:
+    recipe = QuoteRecipe.sgx_v3(SgxRecipe(report_data=BINDING.report_data(), flags=0x15))
+    evidence = replace(attestation(recipe.build()), tee=TeeKind.SGX)
+    verdict = judge(evidence, CollateralRecipe.sgx().build(ISSUED_AT))
+    assert results(verdict)[lines.DEBUG_OFF] is FAIL
+    assert results(verdict)[lines.SIGNATURES] is PASS
+    assert verdict.exit_code is ExitCode.REFUSED_BY_POLICY
 
 
 def test_judge_attestation_gives_the_lines_in_the_order_of_the_proof() -> None:

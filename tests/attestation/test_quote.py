@@ -4,18 +4,29 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import dcap_qvl
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tests.attestation.support import PEM_CHAIN, QUOTE, RECIPE, Genuine
-from xmtp_tee.attestation import parse_quote, tdx_workload_id, workload_id
+from tests.attestation.support import PEM_CHAIN, QUOTE, RECIPE, Genuine, flipped
+from xmtp_tee.attestation import (
+    SgxReport,
+    TdReport,
+    TeeKind,
+    parse_quote,
+    sgx_workload_id,
+    tdx_15_workload_id,
+    tdx_workload_id,
+    workload_id,
+)
 from xmtp_tee.attestation.errors import (
     AttestationKeyTypeUnsupportedError,
     CertificationDataUnsupportedError,
     FieldError,
     PckChainMalformedError,
     QeVendorUnknownError,
+    QuoteBodyUnsupportedError,
     QuoteMalformedError,
     QuoteOversizedError,
     QuoteReservedSetError,
@@ -29,6 +40,12 @@ from xmtp_tee.attestation.simulator import Platform, QuoteRecipe, development_pk
 from xmtp_tee.hashing import keccak256
 
 PARSED = parse_quote(QUOTE)
+FAMILY = {
+    "SGX 3": QuoteRecipe.sgx_v3(),
+    "TDX 4": RECIPE,
+    "TDX 5, TD 1.0": QuoteRecipe.tdx_v5_td_10(RECIPE.td),
+    "TDX 5, TD 1.5": QuoteRecipe.tdx_v5(RECIPE.td),
+}
 
 
 def test_parse_quote_returns_the_fields_that_were_put_in() -> None:
@@ -38,6 +55,7 @@ def test_parse_quote_returns_the_fields_that_were_put_in() -> None:
     assert PARSED.header.tee_type == 0x81
     assert PARSED.signed_bytes == QUOTE[:632]
     assert PARSED.body.raw == td.build() == QUOTE[48:632]
+    assert isinstance(PARSED.body, TdReport)
     assert PARSED.body.mr_td == td.mr_td == QUOTE[184:232]
     assert PARSED.body.report_data == td.report_data == QUOTE[568:632]
     assert PARSED.body.td_attributes == td.td_attributes.to_bytes(8, "little")
@@ -77,7 +95,7 @@ def test_parse_quote_of_genuine_quote_finds_three_certificates(genuine: Genuine,
     quote = parse_quote(genuine.read(f"tdx/{name}.bin"))
     assert quote.pck_chain[2] == genuine.intel_root
     if name.startswith("flashtestations_"):
-        assert quote.body.report_data[:20].hex() == name.removeprefix("flashtestations_0x").lower()
+        assert quote.report_data[:20].hex() == name.removeprefix("flashtestations_0x").lower()
 
 
 @pytest.mark.parametrize(
@@ -100,34 +118,27 @@ def test_parse_quote_refuses_an_oversized_quote() -> None:
     assert refusal.value.got == f"{MAX_QUOTE_SIZE + 1} bytes"
 
 
-@pytest.mark.parametrize("version", [0, 1, 2, 3, 5, 6, 0x0400, 0xFFFF])
-def test_parse_quote_refuses_every_version_but_4(version: int) -> None:
+@pytest.mark.parametrize("version", [0, 1, 2, 6, 0x0300, 0x0400, 0x0500, 0xFFFF])
+@pytest.mark.parametrize("name", FAMILY)
+def test_parse_quote_refuses_every_version_but_3_4_and_5(name: str, version: int) -> None:
     with pytest.raises(QuoteVersionUnsupportedError) as refusal:
-        parse_quote(replace(RECIPE, version=version).build())
+        parse_quote(replace(FAMILY[name], version=version).build())
     assert str(version) in str(refusal.value)
 
 
-@pytest.mark.parametrize(
-    ("name", "version"),
-    [
-        ("sgx/automata_sgx_quote_v3", "3 (SGX)"),
-        ("sgx/phala_sgx_quote", "3 (SGX)"),
-        ("tdx/automata_alibaba_quote_v5", "5 (TDX 1.5)"),
-        ("tdx/automata_tdx_quote_v5", "5 (TDX 1.5)"),
-    ],
-)
-def test_parse_quote_names_the_genuine_versions_that_it_refuses(
-    genuine: Genuine, name: str, version: str
+@pytest.mark.parametrize(("name", "version"), [("SGX 3", 4), ("SGX 3", 5), ("TDX 4", 3)])
+def test_parse_quote_refuses_one_version_under_the_number_of_another(
+    name: str, version: int
 ) -> None:
-    with pytest.raises(QuoteVersionUnsupportedError) as refusal:
-        parse_quote(genuine.read(f"{name}.bin"))
-    assert refusal.value.got == version
+    with pytest.raises(TeeTypeUnsupportedError):
+        parse_quote(replace(FAMILY[name], version=version).build())
 
 
 @pytest.mark.parametrize("key_type", [0, 1, 3, 4, 0xFFFF])
-def test_parse_quote_refuses_other_attestation_keys(key_type: int) -> None:
+@pytest.mark.parametrize("name", FAMILY)
+def test_parse_quote_refuses_other_attestation_keys(name: str, key_type: int) -> None:
     with pytest.raises(AttestationKeyTypeUnsupportedError):
-        parse_quote(replace(RECIPE, attestation_key_type=key_type).build())
+        parse_quote(replace(FAMILY[name], attestation_key_type=key_type).build())
 
 
 @pytest.mark.parametrize("tee_type", [0, 0x80, 0x82, 0x8100, 0xFFFFFFFF])
@@ -277,6 +288,158 @@ def test_workload_id_does_not_depend_on_the_platform(changes: dict[str, object])
     assert tdx_workload_id(other) == workload_id(PARSED)
 
 
-def test_tdx_workload_id_refuses_another_length() -> None:
-    with pytest.raises(FieldError):
-        tdx_workload_id(bytes(648))
+def test_workload_ids_refuse_another_length() -> None:
+    for function, size in (
+        (tdx_workload_id, 648),
+        (tdx_15_workload_id, 584),
+        (sgx_workload_id, 432),
+    ):
+        with pytest.raises(FieldError):
+            function(bytes(size))
+
+
+def test_workload_id_of_td_1_0_is_the_same_in_versions_4_and_5() -> None:
+    assert workload_id(parse_quote(FAMILY["TDX 5, TD 1.0"].build())) == workload_id(PARSED)
+
+
+def test_workload_id_of_td_1_5_has_its_own_tag_and_covers_the_service_td() -> None:
+    raw = FAMILY["TDX 5, TD 1.5"].build()
+    body = raw[54:702]
+    expected = keccak256(keccak256(b"xmtp-tee/workload/tdx-1.5/v1") + body[120:520] + body[600:648])
+    assert workload_id(parse_quote(raw)) == expected == tdx_15_workload_id(body)
+    assert expected != workload_id(PARSED)
+    service = replace(RECIPE.td, mr_service_td=b"\x01" * 48).build_15()
+    assert tdx_15_workload_id(service) != expected
+    newer_module = replace(RECIPE.td, tee_tcb_svn_2=bytes(16)).build_15()
+    assert tdx_15_workload_id(newer_module) == expected
+
+
+def test_workload_id_of_sgx_covers_everything_but_cpusvn_and_report_data() -> None:
+    raw = FAMILY["SGX 3"].build()
+    body = raw[48:432]
+    expected = keccak256(keccak256(b"xmtp-tee/workload/sgx/v1") + body[16:320])
+    assert workload_id(parse_quote(raw)) == expected == sgx_workload_id(body)
+    for offset in range(384):
+        changed = sgx_workload_id(flipped(body, 8 * offset))
+        assert (changed == expected) == (offset < 16 or offset >= 320), offset
+
+
+# --- SGX version 3, TDX version 5 ------------------------------------------------------------------
+
+
+def test_parse_quote_of_sgx_returns_the_fields_that_were_put_in() -> None:
+    recipe = FAMILY["SGX 3"]
+    assert recipe.sgx is not None
+    raw = recipe.build()
+    quote = parse_quote(raw)
+    assert isinstance(quote.body, SgxReport)
+    assert quote.tee is TeeKind.SGX
+    assert quote.format_name == "SGX quote, version 3"
+    assert quote.signed_bytes == raw[:432]
+    assert quote.body.raw == raw[48:432] == recipe.sgx.build()
+    assert quote.body.mr_enclave == recipe.sgx.mr_enclave == raw[112:144]
+    assert quote.body.mr_signer == recipe.sgx.mr_signer == raw[176:208]
+    assert (quote.body.isv_prod_id, quote.body.isv_svn) == (1, 1)
+    assert quote.report_data == recipe.sgx.report_data == raw[368:432]
+    assert quote.qe_report.isv_prod_id == 1
+
+
+@pytest.mark.parametrize(("name", "size"), [("TDX 5, TD 1.0", 584), ("TDX 5, TD 1.5", 648)])
+def test_parse_quote_of_version_5_returns_the_fields_that_were_put_in(name: str, size: int) -> None:
+    raw = FAMILY[name].build()
+    quote = parse_quote(raw)
+    assert isinstance(quote.body, TdReport)
+    assert quote.tee is TeeKind.TDX
+    assert quote.format_name == "TDX quote, version 5" + name.removeprefix("TDX 5")
+    assert quote.signed_bytes == raw[: 54 + size]
+    assert quote.body.raw == raw[54 : 54 + size]
+    assert quote.body.raw[:584] == PARSED.body.raw
+    if size == 584:
+        assert quote.body.tee_tcb_svn_2 is None
+        assert quote.body.mr_service_td is None
+    else:
+        assert quote.body.tee_tcb_svn_2 == RECIPE.td.tee_tcb_svn
+        assert quote.body.mr_service_td == bytes(48)
+
+
+@pytest.mark.parametrize("name", FAMILY)
+def test_parse_quote_of_every_kind_cuts_zero_padding_and_nothing_else(name: str) -> None:
+    raw = FAMILY[name].build()
+    assert parse_quote(raw + bytes(3_000)) == parse_quote(raw)
+    for trailer in (b"\x01", bytes(100) + b"\x01"):
+        with pytest.raises(QuoteTrailingBytesError):
+            parse_quote(raw + trailer)
+
+
+@pytest.mark.parametrize("name", FAMILY)
+def test_parse_quote_of_every_kind_refuses_every_truncation(name: str) -> None:
+    raw = FAMILY[name].build()
+    for size in range(len(raw)):
+        with pytest.raises(QuoteTruncatedError):
+            parse_quote(raw[:size])
+
+
+@pytest.mark.parametrize("body_type", [0, 1, 4, 5, 0x0200, 0xFFFF])
+def test_parse_quote_refuses_other_bodies_in_version_5(body_type: int) -> None:
+    with pytest.raises(QuoteBodyUnsupportedError, match=str(body_type)):
+        parse_quote(replace(FAMILY["TDX 5, TD 1.5"], body_type=body_type).build())
+
+
+@pytest.mark.parametrize("size", [0, 583, 584, 647, 649, 1 << 31])
+def test_parse_quote_refuses_a_body_size_of_another_type(size: int) -> None:
+    with pytest.raises(QuoteBodyUnsupportedError, match="size"):
+        parse_quote(replace(FAMILY["TDX 5, TD 1.5"], body_size=size).build())
+
+
+def test_parse_quote_takes_the_svns_in_an_sgx_header_and_no_reserved_bits_in_others() -> None:
+    reserved = bytes.fromhex("0a000f00")
+    assert parse_quote(replace(FAMILY["SGX 3"], reserved=reserved).build()).tee is TeeKind.SGX
+    for name in ("TDX 4", "TDX 5, TD 1.0", "TDX 5, TD 1.5"):
+        with pytest.raises(QuoteReservedSetError):
+            parse_quote(replace(FAMILY[name], reserved=reserved).build())
+
+
+@pytest.mark.parametrize("data_type", [0, 1, 2, 3, 4, 6, 7])
+def test_parse_quote_of_sgx_refuses_other_certification_data(data_type: int) -> None:
+    with pytest.raises(CertificationDataUnsupportedError):
+        parse_quote(replace(FAMILY["SGX 3"], chain_type=data_type).build())
+
+
+@pytest.mark.parametrize(
+    ("name", "format_name"),
+    [
+        ("sgx/automata_sgx_quote_v3", "SGX quote, version 3"),
+        ("sgx/phala_sgx_quote", "SGX quote, version 3"),
+        ("tdx/automata_alibaba_quote_v5", "TDX quote, version 5, TD 1.5"),
+        ("tdx/automata_tdx_quote_v5", "TDX quote, version 5, TD 1.5"),
+        ("tdx/phala_tdx_quote_outdated", "TDX quote, version 5, TD 1.5"),
+    ],
+)
+def test_parse_quote_of_genuine_quotes_agrees_with_dcap_qvl(
+    genuine: Genuine, name: str, format_name: str
+) -> None:
+    raw = genuine.read(f"{name}.bin")
+    quote = parse_quote(raw)
+    assert quote.format_name == format_name
+    assert quote.pck_chain[2] == genuine.intel_root
+    theirs = dcap_qvl.parse_quote(raw)
+    assert theirs.header.version == quote.header.version
+    assert bytes(theirs.report.report_data) == quote.report_data
+    if isinstance(quote.body, SgxReport):
+        assert bytes(theirs.report.mr_enclave) == quote.body.mr_enclave
+        assert bytes(theirs.report.mr_signer) == quote.body.mr_signer
+
+
+@given(st.sampled_from(sorted(FAMILY)), st.data())
+def test_parse_quote_of_a_damaged_quote_of_any_kind_raises_typed_errors_or_parses(
+    name: str, data: st.DataObject
+) -> None:
+    raw = FAMILY[name].build()
+    changed = bytearray(raw)
+    for _ in range(data.draw(st.integers(1, 8))):
+        changed[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
+    try:
+        parsed = parse_quote(bytes(changed))
+    except QuoteMalformedError:
+        return
+    assert bytes(changed).startswith(parsed.raw)

@@ -1,4 +1,4 @@
-"""tests/vectors/simulated_tdx.json: fresh, and what it says holds for the Python verifier."""
+"""tests/vectors/simulated_*.json: fresh, and what it says holds for the Python verifier."""
 
 from __future__ import annotations
 
@@ -74,3 +74,38 @@ def test_certificate_in_the_vectors_is_signed_by_the_authority(vectors: dict[str
         expires_at=certificate.expires_at,
         signature=certificate.pre_key_signature,
     )
+
+
+# --- simulated_family.json ----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def family(project_root: Path) -> dict[str, Any]:
+    text = (project_root / "tests" / "vectors" / "simulated_family.json").read_text()
+    document: dict[str, Any] = json.loads(text)
+    return document
+
+
+def test_simulated_family_has_every_status_for_every_kind(family: dict[str, Any]) -> None:
+    for name in ("sgx", "tdxV5Td10", "tdxV5Td15", "tdxV5ServiceTd"):
+        judgements = family["quotes"][name]["judgements"]
+        found = {j.get("status") for j in judgements.values()}
+        assert {1, 2, 3, 4, 5, 6} <= found
+        assert "attestation.tcb-revoked" in {j.get("refused") for j in judgements.values()}
+
+
+def test_simulated_family_refuses_every_attack(family: dict[str, Any]) -> None:
+    attacks = {name: q for name, q in family["quotes"].items() if name.startswith("attack")}
+    assert len(attacks) == 4
+    for quote in attacks.values():
+        for name, judgement in quote["judgements"].items():
+            assert "refused" in judgement, name
+
+
+def test_simulated_family_commits_to_advisories_unless_up_to_date(family: dict[str, Any]) -> None:
+    judgements = family["quotes"]["sgx"]["judgements"]
+    assert data(judgements["sgxUpToDate"]["advisories"]) == bytes(32)
+    assert data(judgements["sgxV2UpToDate"]["advisories"]) == bytes(32)
+    assert data(judgements["sgxV2OutOfDate"]["advisories"])[:8] == b"\xff" * 8
+    assert any(data(judgements["sgxOutOfDate"]["advisories"])[:8])
+    assert any(data(judgements["sgxQeOutOfDate"]["advisories"])[16:24])

@@ -5,7 +5,7 @@
         verifier = chain.deploy("DcapVerifier", root_der, grace)
         receipt = chain.send(verifier.functions.submitCrl(der))      # raises Reverted, typed
         receipt["gasUsed"]                                           # whole transaction
-        status = chain.call(verifier.functions.platformStatus(handle))
+        judgement = chain.call(verifier.functions.judgePlatform(handle))
         with pytest.raises(Reverted) as refusal:
             chain.send(...)
         assert refusal.value.name == "DebugEnclave"
@@ -43,7 +43,8 @@ from web3.exceptions import ContractLogicError, Web3RPCError
 from web3.types import RPCEndpoint, TxParams, TxReceipt, Wei
 
 ROOT = Path(__file__).resolve().parents[2]
-ARTIFACTS = ROOT / ".build" / "forge" / "out"
+ARTIFACTS = ROOT / os.environ.get("FOUNDRY_OUT", ".build/forge/out")
+"""Where forge writes; its own variable moves it (``FOUNDRY_CACHE_PATH`` moves the cache)."""
 TRANSACTION_GAS_LIMIT = 2**24
 """EIP-7825: no transaction of mainnet may carry more gas."""
 
@@ -64,7 +65,7 @@ def tool(name: str) -> str:
 
 @contextmanager
 def _one_build_at_a_time() -> Iterator[None]:
-    lock = ROOT / ".build" / "forge.lock"
+    lock = ARTIFACTS.parent.parent / "forge.lock"
     lock.parent.mkdir(parents=True, exist_ok=True)
     with lock.open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
@@ -385,6 +386,9 @@ class Chain:
 
     def revert_to(self, identifier: str) -> None:
         self._rpc("evm_revert", identifier)
+
+    def set_storage(self, address: str, slot: int, value: bytes) -> None:
+        self._rpc("anvil_setStorageAt", address, f"0x{slot:064x}", f"0x{value.hex():0>64}")
 
     def set_code(self, address: str, code: bytes) -> None:
         self._rpc("anvil_setCode", address, "0x" + code.hex())

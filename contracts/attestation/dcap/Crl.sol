@@ -117,7 +117,8 @@ library Crl {
         Der.finish(last, end);
         offset = first;
         while (offset < end) {
-            (uint256 oid, bool critical,, uint256 stop) = DerExtension.read(der, first, offset, end);
+            (uint256 oid, bool critical,, uint256 stop) = DerExtension.read(der, offset, end);
+            DerExtension.requireFirst(der, first, offset, oid);
             // Whatever the reason, the certificate counts as revoked.
             if (oid != _REASON_CODE) DerExtension.ignore(offset, oid, critical);
             offset = stop;
@@ -132,7 +133,8 @@ library Crl {
         Der.finish(last, end);
         offset = first;
         while (offset < end) {
-            (uint256 oid, bool critical, uint256 start, uint256 stop) = DerExtension.read(der, first, offset, end);
+            (uint256 oid, bool critical, uint256 start, uint256 stop) = DerExtension.read(der, offset, end);
+            DerExtension.requireFirst(der, first, offset, oid);
             if (oid == _AUTHORITY_KEY_ID) {
                 list.authorityKeyId = X509.authorityKeyId(der, start, stop);
             } else if (oid == _CRL_NUMBER) {

@@ -123,7 +123,14 @@ abstract contract DcapCertificates is IDcapCertificates {
 
     /// @inheritdoc IDcapCertificates
     function submitPckCertificate(bytes calldata der) external returns (bytes32 pckId) {
-        return _acceptPckCertificate(der);
+        (uint256 x, uint256 y, uint256 tcb, uint256 identity) = _verifiedPck(der);
+        pckId = _pckIdOf(x, y, tcb, identity);
+        PckWords storage words = _pcks[pckId];
+        if (words.tcb != 0) return pckId;
+        words.tcb = tcb;
+        words.identity = identity;
+        PckRecord memory record = _pckRecord(pckId);
+        emit PckCertificateAccepted(pckId, record.fmspc, record.ppid, record.ca);
     }
 
     /// @inheritdoc IDcapCertificates
@@ -191,23 +198,35 @@ abstract contract DcapCertificates is IDcapCertificates {
 
     // --- for the verifier ----------------------------------------------------------------------------
 
-    /// @dev The record of a platform whose PCK certificate counts now and belongs to the key (x, y): it, its CA and
-    /// the root are valid, none is revoked, and both CRLs are fresh. Five slots.
-    function _requirePck(bytes32 pckId, uint256 x, uint256 y) internal view returns (PckRecord memory pck) {
-        pck = _requirePckStanding(pckId);
-        PckWords memory words = _pcks[pckId];
-        bytes32 got = keccak256(abi.encode(x, y, words.tcb, words.identity));
-        if (got != pckId) revert PckKeyMismatch(pckId, got);
+    /// @dev Refuses a PCK certificate that does not count now: it, its CA and the root must be valid, none revoked,
+    /// and both CRLs fresh. Three slots. The caller knows that the words are those of a verified certificate.
+    /// @param tcb The first word of {PckRecord}.
+    /// @param revocationKey From the second word.
+    function _requirePckStanding(uint256 tcb, bytes16 revocationKey) internal view {
+        if (block.timestamp > uint40(tcb)) revert CertificateExpired(uint40(tcb), block.timestamp);
+        _requireNotRevoked(revocationKey);
+        uint8 ca = uint8(tcb >> 40);
+        AuthorityState memory state = _requireAuthority(ca, AuthorityRole.INTERMEDIATE_CA);
+        if (!_isFresh(state.crlNextUpdate)) _revertStaleCrl(_authorityKeys[ca].keyId, state.crlNextUpdate);
+        _requireRootStanding();
     }
 
-    /// @dev The same without the key, for a platform whose quote was verified before.
-    function _requirePckStanding(bytes32 pckId) internal view returns (PckRecord memory pck) {
-        pck = _pckRecord(pckId);
-        if (block.timestamp > pck.notAfter) revert CertificateExpired(pck.notAfter, block.timestamp);
-        _requireNotRevoked(pck.revocationKey);
-        AuthorityState memory ca = _requireAuthority(pck.ca, AuthorityRole.INTERMEDIATE_CA);
-        if (!_isFresh(ca.crlNextUpdate)) _revertStaleCrl(_authorityKeys[pck.ca].keyId, ca.crlNextUpdate);
-        _requireRootStanding();
+    /// @dev Refuses a PCK certificate that was not submitted. One slot.
+    function _requirePckKnown(bytes32 pckId) internal view {
+        if (_pcks[pckId].tcb == 0) revert PckUnknown(pckId);
+    }
+
+    /// @dev The id of a PCK certificate: what it commits to is everything that verification uses of one.
+    function _pckIdOf(uint256 x, uint256 y, uint256 tcb, uint256 identity) internal pure returns (bytes32 pckId) {
+        assembly ("memory-safe") {
+            // keccak256(abi.encode(x, y, tcb, identity)) in free memory, which stays free.
+            let free := mload(0x40)
+            mstore(free, x)
+            mstore(add(free, 0x20), y)
+            mstore(add(free, 0x40), tcb)
+            mstore(add(free, 0x60), identity)
+            pckId := keccak256(free, 0x80)
+        }
     }
 
     /// @dev The key of a TCB signer whose certificate counts now: it and the root are valid, it is not revoked, and
@@ -220,34 +239,41 @@ abstract contract DcapCertificates is IDcapCertificates {
 
     /// @dev The same without the key, for collateral whose signature was verified before. Two slots.
     function _requireTcbSignerStanding(uint8 signer) internal view {
-        _requireAuthority(signer, AuthorityRole.TCB_SIGNER);
+        _requireTcbSignerUnderRoot(signer);
         _requireRootStanding();
     }
 
-    /// @dev Verifies a PCK certificate up to the root and stores it. Storing a known one again changes nothing.
-    function _acceptPckCertificate(bytes memory der) internal returns (bytes32 pckId) {
+    /// @dev The same for a caller that has required the root's standing in the same call, as {_requirePckStanding}
+    /// does. One slot.
+    function _requireTcbSignerUnderRoot(uint8 signer) internal view {
+        _requireAuthority(signer, AuthorityRole.TCB_SIGNER);
+    }
+
+    /// @dev Verifies a PCK certificate up to the root and returns what counts of it: its key and the two words of
+    /// {PckRecord}. Stores nothing.
+    function _verifiedPck(bytes calldata der)
+        internal
+        view
+        returns (uint256 x, uint256 y, uint256 tcb, uint256 identity)
+    {
         (Certificate memory leaf, PckPlatform memory platform) = _READER.readPckCertificate(der);
 
         uint8 ca = _knownIndex(leaf.authorityKeyId);
         _requireAuthority(ca, AuthorityRole.INTERMEDIATE_CA);
-        AuthorityKey memory issuer = _authorityKeys[ca];
-        if (leaf.issuer != issuer.subject) revert IssuerMismatch(leaf.issuer, issuer.subject);
-        _requireSignature(leaf.digest, leaf.r, leaf.s, issuer.x, issuer.y, issuer.keyId);
+        AuthorityKey storage issuer = _authorityKeys[ca];
+        bytes32 subject = issuer.subject;
+        if (leaf.issuer != subject) revert IssuerMismatch(leaf.issuer, subject);
+        _requireSignature(leaf.digest, leaf.r, leaf.s, issuer.x, issuer.y, leaf.authorityKeyId);
         _requireUse(leaf, false);
         _requireValidNow(leaf);
         bytes16 revocationKey = _revocationKey(leaf.authorityKeyId, leaf.serial);
         _requireNotRevoked(revocationKey);
 
-        uint256 tcb = (uint256(uint128(platform.componentSvns)) << 128) | (uint256(platform.pcesvn) << 112)
+        tcb = (uint256(uint128(platform.componentSvns)) << 128) | (uint256(platform.pcesvn) << 112)
             | (uint256(uint48(platform.fmspc)) << 64) | (uint256(uint16(platform.pceid)) << 48) | (uint256(ca) << 40)
             | leaf.notAfter;
-        uint256 identity = (uint256(uint128(revocationKey)) << 128) | uint128(platform.ppid);
-        pckId = keccak256(abi.encode(leaf.x, leaf.y, tcb, identity));
-        PckWords storage words = _pcks[pckId];
-        if (words.tcb != 0) return pckId;
-        words.tcb = tcb;
-        words.identity = identity;
-        emit PckCertificateAccepted(pckId, platform.fmspc, platform.ppid, ca);
+        identity = (uint256(uint128(revocationKey)) << 128) | uint128(platform.ppid);
+        (x, y) = (leaf.x, leaf.y);
     }
 
     // --- authorities ---------------------------------------------------------------------------------

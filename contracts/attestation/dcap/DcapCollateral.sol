@@ -20,7 +20,10 @@ abstract contract DcapCollateral is DcapCertificates, IDcapCollateral {
     /// @dev Deployed by the constructor, so nobody has to trust whoever names one.
     ICollateralReader private immutable _COLLATERAL_READER;
 
-    /// @dev Keys: `tee 1 | fmspc 6 | pceid 2`, as a number.
+    /// @dev In a key of {_tcbInfos}: the TCB info is of version 2.
+    uint256 private constant _VERSION_2 = 1 << 72;
+
+    /// @dev Keys: `version 2 or not 1 bit | tee 1 | fmspc 6 | pceid 2`, as a number.
     mapping(uint256 key => CollateralRecord) private _tcbInfos;
     mapping(TeeKind tee => CollateralRecord) private _qeIdentities;
 
@@ -36,7 +39,8 @@ abstract contract DcapCollateral is DcapCertificates, IDcapCollateral {
     function submitTcbInfo(bytes calldata compact, bytes32 r, bytes32 s, uint8 signer) external {
         (TcbInfoSummary memory info, bytes32 digest, bytes memory levels) = _COLLATERAL_READER.readTcbInfo(compact);
         _requireSigned(digest, r, s, signer);
-        CollateralRecord storage record = _tcbInfos[_tcbInfoKey(info.tee, info.fmspc, info.pceid)];
+        uint256 key = _tcbInfoKey(info.tee, info.fmspc, info.pceid) | (info.version == 2 ? _VERSION_2 : 0);
+        CollateralRecord storage record = _tcbInfos[key];
         if (!_replace(record, levels, info.issueDate, info.nextUpdate, info.evaluationNumber, signer)) return;
         emit TcbInfoAccepted(
             info.tee, info.fmspc, info.pceid, info.issueDate, info.nextUpdate, info.evaluationNumber, record.content
@@ -61,7 +65,7 @@ abstract contract DcapCollateral is DcapCertificates, IDcapCollateral {
         view
         returns (CollateralRecord memory record, uint256 lapsesAt)
     {
-        record = _tcbInfos[_tcbInfoKey(tee, fmspc, pceid)];
+        record = _tcbInfoInForce(tee, fmspc, pceid);
         if (record.content == address(0)) revert TcbInfoUnknown(tee, fmspc, pceid);
         lapsesAt = record.nextUpdate + COLLATERAL_GRACE;
     }
@@ -82,13 +86,14 @@ abstract contract DcapCollateral is DcapCertificates, IDcapCollateral {
 
     /// @dev Where the collateral in force for a platform is kept: what {TcbInfo} kept of the TCB info, what
     /// {QeIdentity} kept of the identity. Both count now, and so do their signers. The key holds FMSPC and
-    /// PCEID, so a TCB info of another platform family or another PCE is never found. Four slots at most.
+    /// PCEID, so a TCB info of another platform family or another PCE is never found. The caller has required the
+    /// platform's standing before, and with it the root's. Four slots at most.
     function _requireCollateral(TeeKind tee, bytes6 fmspc, bytes2 pceid)
         internal
         view
         returns (address levels, address identity)
     {
-        CollateralRecord memory info = _tcbInfos[_tcbInfoKey(tee, fmspc, pceid)];
+        CollateralRecord memory info = _tcbInfoInForce(tee, fmspc, pceid);
         levels = info.content;
         if (levels == address(0)) revert TcbInfoUnknown(tee, fmspc, pceid);
         if (_hasLapsed(info.nextUpdate)) revert TcbInfoLapsed(tee, fmspc, info.nextUpdate, block.timestamp);
@@ -96,8 +101,24 @@ abstract contract DcapCollateral is DcapCertificates, IDcapCollateral {
         identity = qe.content;
         if (identity == address(0)) revert QeIdentityUnknown(tee);
         if (_hasLapsed(qe.nextUpdate)) revert QeIdentityLapsed(tee, qe.nextUpdate, block.timestamp);
-        _requireTcbSignerStanding(info.signer);
-        if (qe.signer != info.signer) _requireTcbSignerStanding(qe.signer);
+        _requireTcbSignerUnderRoot(info.signer);
+        if (qe.signer != info.signer) _requireTcbSignerUnderRoot(qe.signer);
+    }
+
+    /// @dev The TCB info that counts: version 3, which lists advisories; where that is absent or has lapsed, version
+    /// 2, unless it is the older judgement.
+    function _tcbInfoInForce(TeeKind tee, bytes6 fmspc, bytes2 pceid)
+        private
+        view
+        returns (CollateralRecord memory info)
+    {
+        uint256 key = _tcbInfoKey(tee, fmspc, pceid);
+        info = _tcbInfos[key];
+        if (tee == TeeKind.SGX && (info.content == address(0) || _hasLapsed(info.nextUpdate))) {
+            CollateralRecord memory other = _tcbInfos[key | _VERSION_2];
+            bool newer = other.issueDate >= info.issueDate && other.evaluationNumber >= info.evaluationNumber;
+            if (other.content != address(0) && newer) return other;
+        }
     }
 
     // --- the store -----------------------------------------------------------------------------------

@@ -8,19 +8,19 @@ import {JsonText} from "./JsonText.sol";
 /// @title LevelText
 /// @notice Writes the TCB levels of enclaves and TDX modules, and the end that all levels share.
 /// @dev Compact form of the end of a level: `tcbDate 5 | status 1 | advisory count 1 | advisories 2 each`
-/// (dates in unix seconds; an advisory is the number in INTEL-SA-ddddd). What is kept of it, 14 bytes:
-/// `status 1 | tcbDate 5 | first 8 bytes of keccak256(advisories, 2 bytes each) or 0 when there are none`.
-/// Compact form of an isvsvn level: `isvsvn 2 | end`; kept: `isvsvn 2 | end 14`.
+/// (dates in unix seconds; an advisory is the number in INTEL-SA-ddddd). What is kept of it, 9 bytes:
+/// `status 1 | first 8 bytes of keccak256(advisories, 2 bytes each) or 0 when there are none`.
+/// Compact form of an isvsvn level: `isvsvn 2 | end`; kept: `isvsvn 2 | end 9`.
 library LevelText {
     /// @notice A list of levels is empty.
     error LevelsMissing();
     /// @notice An enclave or a module is up to date, out of date or revoked; Intel defines no other status.
     error LevelStatusUnsupported(uint8 status);
 
-    uint256 internal constant KEPT_LEVEL = 16;
+    uint256 internal constant KEPT_LEVEL = 11;
 
     /// @dev Writes `},"tcbDate":"...","tcbStatus":"..."[,"advisoryIDs":[...]]}`.
-    /// @return kept The 14 bytes kept, as a number.
+    /// @return kept The 9 bytes kept, as a number.
     function end(uint256 to, uint256 input) internal pure returns (uint256, uint256, uint256 kept) {
         uint256 unixSeconds;
         uint256 status;
@@ -32,7 +32,7 @@ library LevelText {
         to = JsonText.date(to, unixSeconds);
         to = JsonText.literal(to, '","tcbStatus":"', 15);
         to = JsonText.status(to, uint8(status));
-        kept = (status << 104) | (unixSeconds << 64);
+        kept = status << 64;
         if (count == 0) return (JsonText.literal(to, '"}', 2), input, kept);
 
         (bytes32 digest,) = CompactInput.takeHash(input, 2 * count, to);
@@ -47,7 +47,7 @@ library LevelText {
         return (JsonText.literal(to - 1, "]}", 2), input, kept);
     }
 
-    /// @dev Writes `"tcbLevels":[{"tcb":{"isvsvn":...},...},...]` and keeps 16 bytes a level at `keep`.
+    /// @dev Writes `"tcbLevels":[{"tcb":{"isvsvn":...},...},...]` and keeps 11 bytes a level at `keep`.
     /// @param limit The end of the compact form: past it, no further level is read.
     /// @return count The number of levels.
     function isvSvnLevels(uint256 to, uint256 input, uint256 keep, uint256 limit)
@@ -65,11 +65,11 @@ library LevelText {
             to = JsonText.literal(to, '{"tcb":{"isvsvn":', 17);
             to = JsonText.decimal(to, isvSvn);
             (to, input, kept) = end(to, input);
-            _requireEnclaveStatus(uint8(kept >> 104));
+            _requireEnclaveStatus(uint8(kept >> 64));
             to = JsonText.literal(to, ",", 1);
-            kept |= isvSvn << 112;
+            kept |= isvSvn << 72;
             assembly ("memory-safe") {
-                mstore(keep, shl(128, kept))
+                mstore(keep, shl(168, kept))
             }
             keep += KEPT_LEVEL;
             if (input > limit) break;

@@ -35,6 +35,19 @@ library PckExtension {
 
     /// @dev 1.2.840.113741.1.13.1
     uint256 private constant _ARC = 0x2a864886f84d010d01;
+    /// @dev SEQUENCE { OBJECT IDENTIFIER 1.2.840.113741.1.13.1.2.0, INTEGER of 1 byte }, up to the integer's content.
+    uint256 private constant _SVN_SHORT = 0x3010060b2a864886f84d010d0102000201;
+    /// @dev The same with an integer of 2 bytes, the first of them zero.
+    uint256 private constant _SVN_LONG = 0x3011060b2a864886f84d010d010200020200;
+
+    /// @dev SEQUENCE { OBJECT IDENTIFIER 1.2.840.113741.1.13.1.2.18, OCTET STRING of 16 bytes }, up to its content.
+    uint256 private constant _CPUSVN_HEAD = 0x301f060b2a864886f84d010d0102120410;
+    /// @dev SEQUENCE { OBJECT IDENTIFIER 1.2.840.113741.1.13.1.7.0, BOOLEAN }, up to its content.
+    uint256 private constant _FLAG_HEAD = 0x3010060b2a864886f84d010d0107000101;
+
+    // Most values are read in two ways. An item that has, to the byte, the form in which Intel writes it is compared as
+    // a whole; any other goes the long way, which would accept the first form with the same result, and says what is
+    // wrong with others.
 
     /// @notice Reads the extension's value, which is der[offset:end].
     function read(bytes memory der, uint256 offset, uint256 end) internal pure returns (PckPlatform memory platform) {
@@ -73,7 +86,10 @@ library PckExtension {
         platform.componentSvns = bytes16(uint128(svns));
         (svn, offset) = _svn(der, offset, stop, 17, type(uint16).max);
         platform.pcesvn = uint16(svn);
-        (bytes32 cpusvn, uint256 last) = _octets(der, offset, stop, _item(2, 18), 16);
+        bytes32 cpusvn;
+        uint256 last = offset + 33;
+        if (der.wordAt(offset) >> 120 == _CPUSVN_HEAD && last <= stop) cpusvn = bytes32(der.wordAt(offset + 17));
+        else (cpusvn, last) = _octets(der, offset, stop, _item(2, 18), 16);
         // Intel calls CPUSVN opaque, yet writes the components into it on every platform there is.
         if (bytes16(cpusvn) != platform.componentSvns) {
             revert CpuSvnMismatch(offset, bytes16(cpusvn), platform.componentSvns);
@@ -98,6 +114,14 @@ library PckExtension {
         (offset, stop) = der.enter(offset, next, Der.SEQUENCE);
         Der.finish(stop, next);
         while (offset < stop) {
+            uint256 word = der.wordAt(offset);
+            uint256 flag = (word >> 112) & 0xff;
+            // The number of the flag, any, is blanked.
+            bool usual = (word >> 120) & ~uint256(0xff0000) == _FLAG_HEAD && (flag == 0 || flag == 0xff);
+            if (usual && offset + 18 <= stop) {
+                offset += 18;
+                continue;
+            }
             (uint256 start, uint256 itemEnd) = der.enter(offset, stop, Der.SEQUENCE);
             uint256 oid;
             (oid, start) = der.objectIdentifier(start, itemEnd);
@@ -114,6 +138,17 @@ library PckExtension {
         pure
         returns (uint256 svn, uint256 next)
     {
+        unchecked {
+            // Integers of one byte and of two, of which the first is zero.
+            uint256 word = der.wordAt(offset);
+            if (word >> 120 == _SVN_SHORT | (number << 16) && offset + 18 <= end) {
+                svn = (word >> 112) & 0xff;
+                if (svn < 0x80) return (svn, offset + 18);
+            } else if (word >> 112 == _SVN_LONG | (number << 24) && offset + 19 <= end) {
+                svn = (word >> 104) & 0xff;
+                if (svn >= 0x80) return (svn, offset + 19);
+            }
+        }
         uint256 start;
         (start, next) = _open(der, offset, end, _item(2, number));
         (svn, start) = der.unsigned(start, next, limit);
@@ -126,6 +161,16 @@ library PckExtension {
         pure
         returns (bytes32 value, uint256 next)
     {
+        unchecked {
+            // Lengths below 128, offsets of bytes in memory.
+            next = offset + 16 + length;
+            uint256 head =
+                (0x30 << 120) | ((14 + length) << 112) | (0x060a << 96) | (uint80(oid) << 16) | 0x0400 | length;
+            if (oid >> 248 == 10 && der.wordAt(offset) >> 128 == head && next <= end) {
+                uint256 unused = 8 * (32 - length);
+                return (bytes32((der.wordAt(offset + 16) >> unused) << unused), next);
+            }
+        }
         uint256 start;
         (start, next) = _open(der, offset, end, oid);
         (value, start) = der.octets(start, next, length);

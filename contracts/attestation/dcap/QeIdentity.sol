@@ -19,7 +19,7 @@ import {LevelText} from "./LevelText.sol";
 /// ```
 /// What is kept (`identity`), read by {QeLevels}:
 /// `mrsigner 32 | attributes 16 | attributesMask 16 | miscselect 4 | miscselectMask 4 | isvprodid 2
-/// | level count 1 | levels, 16 each`.
+/// | level count 1 | levels, 11 each`.
 ///
 /// One signed text has one meaning, by the argument in {TcbInfo}; here there are no decorations.
 library QeIdentity {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {TcbStatus} from "../../interfaces/AttestationTypes.sol";
 import {Environment, IDcapVerifier} from "../../interfaces/IDcapVerifier.sol";
 import {TcbLevels} from "./TcbLevels.sol";
 
@@ -11,10 +10,10 @@ import {TcbLevels} from "./TcbLevels.sol";
 /// first level whose isvsvn is at or below the enclave's. MISCSELECT and ATTRIBUTES are compared as the bytes
 /// of the report, which is how Intel's identity writes them. DEBUG is within the attributes' mask.
 library QeLevels {
-    /// @dev The quoting enclave's status; reverts when it is not Intel's or below every level.
+    /// @dev The quoting enclave's level, see {TcbLevels.isvSvnLevel}; reverts when it is not Intel's or below every level.
     /// @param identity What {QeIdentity} kept.
     /// @param qe The quoting enclave as its verified report describes it.
-    function status(bytes memory identity, Environment memory qe) internal pure returns (TcbStatus) {
+    function level(bytes memory identity, Environment memory qe) internal pure returns (uint256 kept) {
         bytes32 signer;
         bytes32 attributes;
         bytes32 rest;
@@ -34,8 +33,7 @@ library QeLevels {
         }
         uint16 product = uint16(bytes2(rest << 64));
         if (qe.qeIsvProdId != product) revert IDcapVerifier.QeProductMismatch(qe.qeIsvProdId, product);
-        uint256 found = TcbLevels.isvSvnStatus(levels, uint8(rest[10]), qe.qeIsvSvn);
-        if (found == 0) revert IDcapVerifier.QeLevelNotFound(qe.qeIsvSvn);
-        return TcbStatus(found);
+        kept = TcbLevels.isvSvnLevel(levels, uint8(rest[10]), qe.qeIsvSvn);
+        if (kept == 0) revert IDcapVerifier.QeLevelNotFound(qe.qeIsvSvn);
     }
 }

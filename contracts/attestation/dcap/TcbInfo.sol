@@ -9,10 +9,11 @@ import {JsonText} from "./JsonText.sol";
 import {LevelText} from "./LevelText.sol";
 
 /// @title TcbInfo
-/// @notice Writes Intel's TCB info v3 (PCS API v4, `tcbInfo`) from its compact form, to the byte.
-/// @dev Compact form, big-endian:
+/// @notice Writes Intel's TCB info (`tcbInfo`), version 3 (PCS API v4) or 2 (PCS API v3), from its compact form, to
+/// the byte.
+/// @dev Compact form of version 3, big-endian:
 /// ```
-/// tee 1 (TeeKind: 1 SGX, 2 TDX)
+/// form 1 (1 SGX, 2 TDX)
 /// decorations of 16 SGX components and, for TDX, of 16 TDX components (see {Decorations})
 /// issueDate 5 | nextUpdate 5 | tcbEvaluationDataNumber 3 | fmspc 12 | pceId 4   (hex digits as in the text)
 /// TDX: mrsigner 48 | attributes 8 | attributesMask 8 | identity count 1 (0: the member is absent)
@@ -21,13 +22,16 @@ import {LevelText} from "./LevelText.sol";
 /// level count 1
 ///      each level: SGX SVNs 16 | pcesvn 2 | TDX: TDX SVNs 16 | end (see {LevelText})
 /// ```
+/// Version 2 has form 3, no decorations, and goes on like SGX. Its levels list no advisories: what is kept of those
+/// is 8 times 0xff, "not known", which no list hashes to but by accident.
+///
 /// What is kept (`levels`), read by {TcbLevels}:
 /// ```
-/// SGX: level count 1 | levels, 32 each: SGX SVNs 16 | pcesvn 2 | end 14
-/// TDX: offset of the level count 2 | keccak256(mrsigner) 32 | attributes 8
-///      | identity count 1 | identities: version 1 | keccak256(mrsigner) 32 | attributes 8
-///                                       | level count 1 | levels, 16 each
-///      | level count 1 | levels, 48 each: SGX SVNs 16 | TDX SVNs 16 | pcesvn 2 | end 14
+/// SGX: level count 1 | levels, 27 each: SGX SVNs 16 | pcesvn 2 | end 9
+/// TDX: offset of the level count 2 | module 40 | identity count 1
+///      | identities: version 1 | own 1 | module 40 if own | level count 1 | levels, 11 each
+///      | level count 1 | levels, 43 each: SGX SVNs 16 | TDX SVNs 16 | pcesvn 2 | end 9
+/// a module: keccak256(mrsigner) 32 | attributes 8; own is 0 when an identity's is that of `tdxModule`
 /// ```
 /// attributesMask is not kept: SEAM attributes other than zero are refused whatever the mask.
 ///
@@ -38,6 +42,9 @@ import {LevelText} from "./LevelText.sol";
 /// therefore finds one compact form at most: two different compact forms never give the same text. And as no
 /// object can hold a key twice and no string an escape, every JSON parser reads the same values from it.
 library TcbInfo {
+    uint256 private constant _FORM_VERSION_2 = 3;
+    uint256 private constant _ADVISORIES_UNKNOWN = type(uint64).max;
+
     /// @notice The compact form is of no known kind.
     error TcbInfoFormUnsupported(uint8 form);
 
@@ -58,7 +65,7 @@ library TcbInfo {
         assembly ("memory-safe") {
             input := compact.offset
             limit := add(input, compact.length)
-            // A kept element takes at most twice the room of its compact form (16 bytes from 9 is the most).
+            // A kept element takes at most twice the room of its compact form (11 bytes from 9 is the most).
             // The loops stop at the first element that ends past the end; 256 bytes exceed any one element.
             levels := mload(0x40)
             keep := add(levels, 32)
@@ -69,14 +76,15 @@ library TcbInfo {
         {
             uint256 form;
             (form, input) = CompactInput.take(input, 1);
-            if (form != uint8(TeeKind.SGX) && form != uint8(TeeKind.TDX)) {
+            if (form != uint8(TeeKind.SGX) && form != uint8(TeeKind.TDX) && form != _FORM_VERSION_2) {
                 revert TcbInfoFormUnsupported(uint8(form));
             }
-            summary.tee = TeeKind(form);
             tdx = form == uint8(TeeKind.TDX);
+            summary.tee = tdx ? TeeKind.TDX : TeeKind.SGX;
+            summary.version = form == _FORM_VERSION_2 ? 2 : 3;
         }
         uint256 tdxDecorations;
-        (decorations, input) = Decorations.read(input);
+        if (summary.version == 3) (decorations, input) = Decorations.read(input);
         if (tdx) (tdxDecorations, input) = Decorations.read(input);
         assembly ("memory-safe") {
             text := add(mload(0x40), 32)
@@ -108,7 +116,12 @@ library TcbInfo {
         (issueDate, input) = CompactInput.take(input, 5);
         (nextUpdate, input) = CompactInput.take(input, 5);
         (number, input) = CompactInput.take(input, 3);
-        to = JsonText.literal(to, tdx ? bytes32('{"id":"TDX","version":3,') : bytes32('{"id":"SGX","version":3,'), 24);
+        if (summary.version == 2) {
+            to = JsonText.literal(to, '{"version":2,', 13);
+        } else {
+            bytes32 kind = tdx ? bytes32('{"id":"TDX","version":3,') : bytes32('{"id":"SGX","version":3,');
+            to = JsonText.literal(to, kind, 24);
+        }
         to = JsonText.literal(to, '"issueDate":"', 13);
         to = JsonText.date(to, issueDate);
         to = JsonText.literal(to, '","nextUpdate":"', 16);
@@ -149,7 +162,7 @@ library TcbInfo {
         if (count != 0) {
             to = JsonText.literal(to, '"tdxModuleIdentities":[', 23);
             for (uint256 i = 0; i < count && input <= limit; ++i) {
-                (to, input, keep) = _moduleIdentity(to, input, keep, limit);
+                (to, input, keep) = _moduleIdentity(to, input, keep, limit, start + 2);
             }
             to = JsonText.literal(to - 1, "],", 2);
         }
@@ -162,8 +175,8 @@ library TcbInfo {
         return (to, input, keep);
     }
 
-    /// @dev `{"id":"TDX_..",...,"tcbLevels":[...]},`.
-    function _moduleIdentity(uint256 to, uint256 input, uint256 keep, uint256 limit)
+    /// @dev `{"id":"TDX_..",...,"tcbLevels":[...]},`. `module` is where what is kept of `tdxModule` lies.
+    function _moduleIdentity(uint256 to, uint256 input, uint256 keep, uint256 limit, uint256 module)
         private
         pure
         returns (uint256, uint256, uint256)
@@ -176,7 +189,14 @@ library TcbInfo {
             mstore8(keep, version)
         }
         to = JsonText.literal(to, '",', 2);
-        (to, input, keep) = _module(to, input, keep + 1);
+        uint256 own = keep + 1;
+        (to, input, keep) = _module(to, input, keep + 2);
+        assembly ("memory-safe") {
+            // Intel's identities have the signer and attributes of `tdxModule`: those are kept once.
+            let differs := iszero(eq(keccak256(add(own, 1), 40), keccak256(module, 40)))
+            mstore8(own, differs)
+            if iszero(differs) { keep := add(own, 1) }
+        }
         to = JsonText.literal(to, ",", 1);
         uint256 countAt = keep;
         uint256 count;
@@ -232,7 +252,8 @@ library TcbInfo {
         return (JsonText.literal(to - 1, "]}", 2), input, keep);
     }
 
-    /// @dev `{"tcb":{"sgxtcbcomponents":[...],"pcesvn":...[,"tdxtcbcomponents":[...]]},...},`.
+    /// @dev `{"tcb":{"sgxtcbcomponents":[...],"pcesvn":...[,"tdxtcbcomponents":[...]]},...},`; in version 2, which
+    /// has no decorations, the components are 16 members of their own.
     function _level(uint256 to, uint256 input, uint256 keep, uint256 decorations, uint256 tdxDecorations)
         private
         pure
@@ -241,8 +262,13 @@ library TcbInfo {
         bytes32 head = CompactInput.peek(input);
         uint256 pcesvn = uint16(bytes2(head << 128));
         input += 18;
-        to = JsonText.literal(to, '{"tcb":{"sgxtcbcomponents":', 27);
-        to = Decorations.components(to, head, decorations);
+        if (decorations == 0) {
+            to = JsonText.literal(to, '{"tcb":{', 8);
+            to = _componentMembers(to, head);
+        } else {
+            to = JsonText.literal(to, '{"tcb":{"sgxtcbcomponents":', 27);
+            to = Decorations.components(to, head, decorations);
+        }
         to = JsonText.literal(to, ',"pcesvn":', 10);
         to = JsonText.decimal(to, pcesvn);
         assembly ("memory-safe") {
@@ -261,10 +287,23 @@ library TcbInfo {
         }
         uint256 kept;
         (to, input, kept) = LevelText.end(to, input);
-        kept |= pcesvn << 112;
+        kept |= pcesvn << 72;
+        if (decorations == 0) kept |= _ADVISORIES_UNKNOWN;
         assembly ("memory-safe") {
-            mstore(keep, shl(128, kept))
+            mstore(keep, shl(168, kept))
         }
-        return (JsonText.literal(to, ",", 1), input, keep + 16);
+        return (JsonText.literal(to, ",", 1), input, keep + LevelText.KEPT_LEVEL);
+    }
+
+    /// @dev `"sgxtcbcomp01svn":...,` to `"sgxtcbcomp16svn":...`, without the last comma.
+    function _componentMembers(uint256 to, bytes32 svns) private pure returns (uint256) {
+        for (uint256 i = 0; i < 16; ++i) {
+            // The digits of the position, 01 to 16, are characters 11 and 12.
+            uint256 digits = ((i + 1) / 10 << 8) + (i + 1) % 10;
+            to = JsonText.literal(to, bytes32(uint256(bytes32('"sgxtcbcomp00svn":')) + (digits << 152)), 18);
+            to = JsonText.decimal(to, uint8(svns[i]));
+            to = JsonText.literal(to, ",", 1);
+        }
+        return to - 1;
     }
 }

@@ -83,6 +83,16 @@ library X509 {
     bytes32 private constant _VERSION_3 = bytes32(bytes5(hex"a003020102"));
     /// @dev SEQUENCE { OBJECT IDENTIFIER 1.2.840.10045.4.3.2 }
     bytes32 private constant _ECDSA_WITH_SHA256 = bytes32(bytes12(hex"300a06082a8648ce3d040302"));
+    // Extensions in the form that Intel's PCK certificates have them in, up to what varies.
+    /// @dev SEQUENCE { 2.5.29.35, OCTET STRING { SEQUENCE { [0] of 20 bytes } } }
+    uint256 private constant _AUTHORITY_KEY_ID_HEAD = 0x301f0603551d23041830168014;
+    /// @dev SEQUENCE { 2.5.29.14, OCTET STRING { OCTET STRING of 20 bytes } }
+    uint256 private constant _SUBJECT_KEY_ID_HEAD = 0x301d0603551d0e04160414;
+    /// @dev SEQUENCE { 2.5.29.15, TRUE, OCTET STRING { BIT STRING { digitalSignature, nonRepudiation } } }
+    uint256 private constant _LEAF_KEY_USAGE = 0x300e0603551d0f0101ff0404030206c0;
+    /// @dev SEQUENCE { 2.5.29.19, TRUE, OCTET STRING { SEQUENCE {} } }
+    uint256 private constant _LEAF_BASIC_CONSTRAINTS = 0x300c0603551d130101ff04023000;
+
     /// @dev SEQUENCE { SEQUENCE { id-ecPublicKey, prime256v1 }, BIT STRING { 0 unused bits, uncompressed ... } }
     bytes32 private constant _P256_KEY = bytes32(bytes27(hex"3059301306072a8648ce3d020106082a8648ce3d03010703420004"));
 
@@ -163,8 +173,18 @@ library X509 {
 
         certificate.pathLength = NO_PATH_LENGTH;
         offset = first;
+        // One bit for each extension that is understood, set when it has been met.
+        uint256 met;
         while (offset < end) {
-            (uint256 oid, bool critical, uint256 start, uint256 stop) = DerExtension.read(der, first, offset, end);
+            (uint256 seen, uint256 following) = _usualExtension(der, offset, end, certificate);
+            if (seen & ~met != 0) {
+                (met, offset) = (met | seen, following);
+                continue;
+            }
+            (uint256 oid, bool critical, uint256 start, uint256 stop) = DerExtension.read(der, offset, end);
+            uint256 bit = _bitOf(oid);
+            if (bit & met != 0) revert DerExtension.ExtensionDuplicate(offset, oid);
+            met |= bit;
             if (oid == _AUTHORITY_KEY_ID) {
                 certificate.authorityKeyId = authorityKeyId(der, start, stop);
             } else if (oid == _SUBJECT_KEY_ID) {
@@ -180,10 +200,48 @@ library X509 {
             } else if (oid == _SGX_EXTENSION) {
                 (certificate.sgxExtension, certificate.sgxExtensionEnd) = (start, stop);
             } else {
+                DerExtension.requireFirst(der, first, offset, oid);
                 DerExtension.ignore(offset, oid, critical);
             }
             offset = stop;
         }
+    }
+
+    /// @dev Reads an extension that is, to the byte, in the form that PCK certificates have it in; the bit is 0 for any
+    /// other, which goes the long way. Accepts nothing, and reads nothing into it, that the long way would not.
+    function _usualExtension(bytes memory der, uint256 offset, uint256 end, Certificate memory certificate)
+        private
+        pure
+        returns (uint256 bit, uint256 next)
+    {
+        unchecked {
+            // Offsets of bytes in memory: no sum comes near 2**256.
+            uint256 word = der.wordAt(offset);
+            if (word >> 152 == _AUTHORITY_KEY_ID_HEAD) {
+                (bit, next) = (1, offset + 33);
+                if (next <= end) certificate.authorityKeyId = bytes20(bytes32(der.wordAt(offset + 13)));
+            } else if (word >> 168 == _SUBJECT_KEY_ID_HEAD) {
+                (bit, next) = (2, offset + 31);
+                if (next <= end) certificate.subjectKeyId = bytes20(bytes32(word << 88));
+            } else if (word >> 128 == _LEAF_KEY_USAGE) {
+                (bit, next) = (4, offset + 16);
+                certificate.keyUsage = 0xc000;
+            } else if (word >> 144 == _LEAF_BASIC_CONSTRAINTS) {
+                // Neither a CA nor a path length: what the fields hold already.
+                (bit, next) = (8, offset + 14);
+            }
+            if (next > end) bit = 0;
+        }
+    }
+
+    /// @dev 0 for an extension that is not understood.
+    function _bitOf(uint256 oid) private pure returns (uint256) {
+        if (oid == _AUTHORITY_KEY_ID) return 1;
+        if (oid == _SUBJECT_KEY_ID) return 2;
+        if (oid == _KEY_USAGE) return 4;
+        if (oid == _BASIC_CONSTRAINTS) return 8;
+        if (oid == _SGX_EXTENSION) return 16;
+        return 0;
     }
 
     function _basicConstraints(bytes memory der, uint256 offset, uint256 end)

@@ -12,6 +12,7 @@ from xmtp_tee.attestation.address import (
     checksum_address,
     parse_address,
 )
+from xmtp_tee.attestation.advisories import advisory_commitment
 from xmtp_tee.attestation.binding import EnclaveBinding
 from xmtp_tee.attestation.certificate import (
     KeyBundleCertificate,
@@ -27,10 +28,16 @@ from xmtp_tee.attestation.pre_key import (
     pre_key_message,
     verify_pre_key_signature,
 )
-from xmtp_tee.attestation.quote import TdxQuoteV4, parse_quote
+from xmtp_tee.attestation.quote import Quote, parse_quote
+from xmtp_tee.attestation.reports import SgxReport, TdReport
 from xmtp_tee.attestation.roots import INTEL_ROOT_KEY_HASH, read_root
 from xmtp_tee.attestation.verify import VerifiedQuote, verify_quote
-from xmtp_tee.attestation.workload import tdx_workload_id, workload_id
+from xmtp_tee.attestation.workload import (
+    sgx_workload_id,
+    tdx_15_workload_id,
+    tdx_workload_id,
+    workload_id,
+)
 
 __all__ = [
     "INTEL_ROOT_KEY_HASH",
@@ -40,11 +47,14 @@ __all__ = [
     "EnclaveBinding",
     "KeyBundleCertificate",
     "Provenance",
+    "Quote",
+    "SgxReport",
     "TcbStatus",
-    "TdxQuoteV4",
+    "TdReport",
     "TeeKind",
     "VerifiedQuote",
     "address_of_public_key",
+    "advisory_commitment",
     "checksum_address",
     "ethereum_signature",
     "judge_attestation",
@@ -53,6 +63,8 @@ __all__ = [
     "pre_key_message",
     "read_root",
     "recover_authority",
+    "sgx_workload_id",
+    "tdx_15_workload_id",
     "tdx_workload_id",
     "verify_attestation",
     "verify_pre_key_signature",

@@ -100,11 +100,12 @@ class Collateral:
         pck_crl: bytes,
         pck_crl_issuer_chain: str,
         tcb_signing_chain: str,
+        qe_identity_signing_chain: str | None = None,
     ) -> Collateral:
         """Put together what Intel's PCS returns piece by piece.
 
         ``tcb_info`` and ``qe_identity`` are the response bodies (the signed object and its signature); CRLs are
-        DER or hexadecimal text; chains are PEM.
+        DER or hexadecimal text; chains are PEM. The QE identity's chain is the TCB info's unless given.
 
         :raises CollateralInvalidError: a piece is malformed
         """
@@ -117,7 +118,7 @@ class Collateral:
             tcb_info_issuer_chain=tcb_signing_chain,
             tcb_info=tcb_info_text,
             tcb_info_signature=tcb_info_signature,
-            qe_identity_issuer_chain=tcb_signing_chain,
+            qe_identity_issuer_chain=qe_identity_signing_chain or tcb_signing_chain,
             qe_identity=qe_identity_text,
             qe_identity_signature=qe_identity_signature,
         )

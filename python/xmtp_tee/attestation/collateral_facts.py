@@ -1,10 +1,11 @@
 """What collateral says, read for our own decisions: of whom it speaks, when it is in force, what is revoked.
 
-The texts' signatures are verified by dcap-qvl; nothing read here counts before that.
+Nothing read here counts before the texts' signatures are verified.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -20,9 +21,11 @@ from xmtp_tee.attestation.errors import (
     CollateralNotYetValidError,
 )
 from xmtp_tee.attestation.json_text import JsonTextError, load_json
+from xmtp_tee.attestation.kinds import TeeKind
+from xmtp_tee.attestation.levels import TcbLevels, read_tcb_levels
+from xmtp_tee.attestation.quoting_enclave import QeIdentity, read_qe_identity
 
-# What a quoting enclave or a TDX module can be; the contract refuses others too.
-_PART_STATUSES = ("UpToDate", "OutOfDate", "Revoked")
+_QE_NAMES = {TeeKind.SGX: "QE", TeeKind.TDX: "TD_QE"}
 _ISO_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 
 
@@ -60,6 +63,10 @@ class Window:
 class CollateralFacts:
     """The facts of one collateral. ``fmspc`` is 6 bytes, ``pce_id`` 2; serial numbers are integers."""
 
+    tee: TeeKind
+    tcb_info_version: int
+    levels: TcbLevels
+    quoting_enclave: QeIdentity
     fmspc: bytes
     pce_id: bytes
     evaluation_number: int
@@ -85,20 +92,23 @@ class CollateralFacts:
 
 
 def read_collateral(collateral: Collateral) -> CollateralFacts:
-    """Read what is needed of TCB info v3 (TDX), QE identity v2 (TD_QE), the CRLs and the signers.
+    """Read what is needed of TCB info, QE identity, the CRLs and the signers.
+
+    TDX: TCB info of version 3 with QE identity TD_QE of version 2. SGX: TCB info of version 3 or 2 with QE identity
+    QE of version 2.
 
     :raises CollateralInvalidError: a piece is malformed, of another kind, or of a version not verified here
     :raises QuoteNotGenuineError: a signer's certificate cannot be read
     """
-    tcb_info = _document("TCB info", collateral.tcb_info, identifier="TDX", version=3)
-    qe_identity = _document("QE identity", collateral.qe_identity, identifier="TD_QE", version=2)
-    if tcb_info.get("tcbType") != 0:
+    tcb_info, tee = _tcb_info(collateral.tcb_info)
+    qe_identity = _document("QE identity", collateral.qe_identity)
+    _require_kind("QE identity", qe_identity, {_QE_NAMES[tee]: (2,)})
+    if tcb_info.get("tcbType") != 0 or isinstance(tcb_info.get("tcbType"), bool):
         raise CollateralInvalidError(
             "The TCB info's type is unknown.", got=tcb_info.get("tcbType"), expected=0
         )
-    _require_level_order(tcb_info)
-    _require_modules(tcb_info)
-    _require_part_statuses("QE identity", qe_identity)
+    levels = read_tcb_levels(tcb_info, tdx=tee is TeeKind.TDX)
+    _require_level_order(levels)
     pck_ca = read_signer_chain(collateral.pck_crl_issuer_chain, "the PCK CA")
     tcb_info_signer = read_signer_chain(collateral.tcb_info_issuer_chain, "the TCB info's signer")
     qe_identity_signer = read_signer_chain(
@@ -108,6 +118,10 @@ def read_collateral(collateral: Collateral) -> CollateralFacts:
     pck_window, revoked_by_pck_ca = _crl("PCK CA's CRL", collateral.pck_crl)
     certificates = {c.der: c for c in (pck_ca, tcb_info_signer, qe_identity_signer)}
     return CollateralFacts(
+        tee=tee,
+        tcb_info_version=tcb_info["version"],
+        levels=levels,
+        quoting_enclave=read_qe_identity(qe_identity),
         fmspc=_hex_member("TCB info", tcb_info, "fmspc", 6),
         pce_id=_hex_member("TCB info", tcb_info, "pceId", 2),
         evaluation_number=_integer_member("TCB info", tcb_info, "tcbEvaluationDataNumber"),
@@ -129,92 +143,66 @@ def read_collateral(collateral: Collateral) -> CollateralFacts:
     )
 
 
+_CALENDAR_END = 253_402_300_800
+"""The first second of the year 10000, where ``datetime`` ends."""
+
+
 def show_time(seconds: int) -> str:
-    """Return unix seconds as text, UTC."""
+    """Return unix seconds as text, UTC; the bare number when no calendar has it (milliseconds, say)."""
+    if not 0 <= seconds < _CALENDAR_END:
+        return f"{seconds} (unix seconds)"
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
-def _document(name: str, text: str, *, identifier: str, version: int) -> dict[str, Any]:
+def _document(name: str, text: str) -> dict[str, Any]:
     try:
         document = load_json(text)
     except JsonTextError as error:
         raise CollateralInvalidError(f"The {name} is not JSON.", cause=str(error)) from error
     if not isinstance(document, dict):
         raise CollateralInvalidError(f"The {name} is not a JSON object.")
-    got = (document.get("id"), document.get("version"))
-    if got != (identifier, version) or isinstance(got[1], bool):
-        raise CollateralInvalidError(
-            f"The {name} is of another kind or version.",
-            got=f"{got[0]!r} version {got[1]!r}"[:80],
-            expected=f"{identifier!r} version {version}",
-        )
     return document
 
 
-def _require_level_order(tcb_info: dict[str, Any]) -> None:
+def _tcb_info(text: str) -> tuple[dict[str, Any], TeeKind]:
+    """Return a TCB info and the kind of TEE that it is for; version 2 has no ``id`` and is SGX's."""
+    document = _document("TCB info", text)
+    kinds: dict[str | None, tuple[int, ...]] = {None: (2,)}
+    if "id" in document:
+        kinds = {"TDX": (3,), "SGX": (3,)}
+    _require_kind("TCB info", document, kinds)
+    return document, TeeKind.TDX if document.get("id") == "TDX" else TeeKind.SGX
+
+
+def _require_kind(
+    name: str, document: dict[str, Any], kinds: Mapping[str | None, tuple[int, ...]]
+) -> None:
+    identifier, version = document.get("id"), document.get("version")
+    if not isinstance(identifier, str | None) or isinstance(version, bool):
+        identifier = version = None
+    if identifier not in kinds or version not in kinds[identifier]:
+        raise CollateralInvalidError(
+            f"The {name} is of another kind or version.",
+            got=f"{document.get('id')!r} version {document.get('version')!r}"[:80],
+            expected=" or ".join(
+                f"{kind!r} version {number}"
+                for kind, numbers in kinds.items()
+                for number in numbers
+            ),
+        )
+
+
+def _require_level_order(levels: TcbLevels) -> None:
     """Refuse platform levels that do not go from high to low.
 
     The first level that a platform reaches is its level. Verifiers that sort and verifiers that take the text's
     order, as the contract does, agree on sorted levels only; Intel's are sorted.
     """
-    try:
-        keys = [
-            (
-                [component["svn"] for component in level["tcb"]["sgxtcbcomponents"]],
-                level["tcb"]["pcesvn"],
-                [component["svn"] for component in level["tcb"]["tdxtcbcomponents"]],
-            )
-            for level in tcb_info["tcbLevels"]
-        ]
-        ordered = all(high >= low for high, low in pairwise(keys))
-    except (KeyError, TypeError) as error:
-        raise CollateralInvalidError(
-            "The TCB info's levels cannot be read.", cause=repr(error)
-        ) from error
-    if not keys or not ordered:
+    keys = [(level.sgx, level.pce_svn, level.tdx or ()) for level in levels.platform]
+    if not all(high >= low for high, low in pairwise(keys)):
         raise CollateralInvalidError(
             "The TCB info's levels are not sorted.", expected="one or more levels, from high to low"
         )
-
-
-def _require_modules(tcb_info: dict[str, Any]) -> None:
-    """Refuse TDX modules that are expected to have SEAM attributes: every known module has none."""
-    try:
-        modules = [tcb_info["tdxModule"], *tcb_info.get("tdxModuleIdentities", [])]
-        attributes = [bytes.fromhex(module["attributes"]) for module in modules]
-        for module in modules[1:]:
-            _require_part_statuses("TDX module identity", module)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise CollateralInvalidError(
-            "The TCB info's TDX modules cannot be read.", cause=repr(error)[:200]
-        ) from error
-    for value in attributes:
-        if value != bytes(8):
-            raise CollateralInvalidError(
-                "The TCB info expects SEAM attributes.", got=value.hex(), expected="8 zero bytes"
-            )
-
-
-def _require_part_statuses(name: str, part: dict[str, Any]) -> None:
-    """Refuse a quoting enclave or TDX module with a status that Intel does not define for it.
-
-    dcap-qvl reads some of them as up to date.
-    """
-    try:
-        statuses = [level["tcbStatus"] for level in part["tcbLevels"]]
-    except (KeyError, TypeError) as error:
-        raise CollateralInvalidError(
-            f"The {name}'s levels cannot be read.", cause=repr(error)[:200]
-        ) from error
-    for status in statuses:
-        if status not in _PART_STATUSES:
-            raise CollateralInvalidError(
-                f"A level of the {name} has an unknown status.",
-                got=repr(status)[:60],
-                expected=", ".join(_PART_STATUSES),
-            )
-    if not statuses:
-        raise CollateralInvalidError(f"The {name} has no levels.")
 
 
 def _window(name: str, document: dict[str, Any]) -> Window:

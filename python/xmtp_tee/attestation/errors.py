@@ -10,6 +10,7 @@ The tree, below the base of :mod:`xmtp_tee.errors`::
     │   ├── QuoteVersionUnsupportedError
     │   ├── AttestationKeyTypeUnsupportedError
     │   ├── TeeTypeUnsupportedError
+    │   ├── QuoteBodyUnsupportedError
     │   ├── QeVendorUnknownError
     │   ├── QuoteReservedSetError
     │   ├── CertificationDataUnsupportedError
@@ -18,6 +19,7 @@ The tree, below the base of :mod:`xmtp_tee.errors`::
     ├── QuoteNotGenuineError                  no chain of signatures from the pinned root to the quote
     │   ├── PlatformMismatchError             the collateral speaks of another platform
     │   ├── QuotingEnclaveRefusedError        the quoting enclave is not the one Intel describes
+    │   ├── ServiceTdNotJudgedError           dcap-qvl has no opinion on a TD with a service TD
     │   ├── TcbLevelNotFoundError             no TCB level matches the platform
     │   └── CertificateRevokedError
     ├── CollateralInvalidError                collateral is not what the vendor signed
@@ -33,6 +35,7 @@ The tree, below the base of :mod:`xmtp_tee.errors`::
     RefusedByPolicyError                      exit 4: genuine, and refused
     ├── DebugEnabledError
     ├── TdAttributesRefusedError
+    ├── EnclaveAttributesRefusedError
     ├── TcbStatusRefusedError
     │   └── TcbRevokedError
     ├── EvidenceExpiredError
@@ -100,6 +103,12 @@ class TeeTypeUnsupportedError(QuoteMalformedError):
     code = "attestation.tee-type-unsupported"
 
 
+class QuoteBodyUnsupportedError(QuoteMalformedError):
+    """The body of a version 5 quote is of another type or size than those that are verified."""
+
+    code = "attestation.quote-body-unsupported"
+
+
 class QeVendorUnknownError(QuoteMalformedError):
     """The quoting enclave is not Intel's."""
 
@@ -146,6 +155,12 @@ class QuotingEnclaveRefusedError(QuoteNotGenuineError):
     """The quoting enclave is not the one that the QE identity describes, or runs in debug mode."""
 
     code = "attestation.quoting-enclave-refused"
+
+
+class ServiceTdNotJudgedError(QuoteNotGenuineError):
+    """dcap-qvl refuses every TD 1.5 with a service TD; nobody outside of verification sees this error."""
+
+    code = "attestation.service-td-not-judged"
 
 
 class TcbLevelNotFoundError(QuoteNotGenuineError):
@@ -221,7 +236,7 @@ class CollateralNotYetValidError(CollateralUnavailableError):
 
 
 class DebugEnabledError(RefusedByPolicyError):
-    """The TD runs in debug mode: the host can read its memory."""
+    """The TD or the enclave runs in debug mode: the host can read its memory."""
 
     code = "attestation.debug-enabled"
 
@@ -230,6 +245,12 @@ class TdAttributesRefusedError(RefusedByPolicyError):
     """TD attributes that are reserved, or that weaken the TD, are set, or SEPT_VE_DISABLE is not."""
 
     code = "attestation.td-attributes-refused"
+
+
+class EnclaveAttributesRefusedError(RefusedByPolicyError):
+    """The SGX enclave holds the provisioning or the launch key."""
+
+    code = "attestation.enclave-attributes-refused"
 
 
 class TcbStatusRefusedError(RefusedByPolicyError):

@@ -46,9 +46,9 @@ class Attestation:
     block_hash: bytes
 
     def __post_init__(self) -> None:
-        if self.tee is not TeeKind.TDX:
+        if self.tee not in (TeeKind.SGX, TeeKind.TDX):
             raise FieldError(
-                "Attestations of this TEE are not known.", got=self.tee, expected="tdx"
+                "Attestations of this TEE are not known.", got=self.tee, expected="sgx or tdx"
             )
         if len(self.quote) > MAX_QUOTE_SIZE:
             raise FieldError("The quote is too long.", expected=f"<= {MAX_QUOTE_SIZE} bytes")

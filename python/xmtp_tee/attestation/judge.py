@@ -17,15 +17,17 @@ from xmtp_tee.attestation.collateral_facts import show_time
 from xmtp_tee.attestation.errors import (
     BindingMismatchError,
     DebugEnabledError,
+    EnclaveAttributesRefusedError,
     QuotingEnclaveRefusedError,
     TcbLevelNotFoundError,
     TcbRevokedError,
     TdAttributesRefusedError,
+    TeeTypeUnsupportedError,
     WorkloadNotTrustedError,
 )
 from xmtp_tee.attestation.evidence import Attestation
 from xmtp_tee.attestation.kinds import TcbStatus
-from xmtp_tee.attestation.quote import TdxQuoteV4, parse_quote
+from xmtp_tee.attestation.quote import Quote, parse_quote
 from xmtp_tee.attestation.roots import Root, read_root
 from xmtp_tee.attestation.verify import (
     ACCEPTED_BY_DEFAULT,
@@ -222,7 +224,17 @@ def _judge(
     quote = _attempt(judgement, FORMAT, lambda: parse_quote(attestation.quote))
     if quote is None:
         return judgement, level
-    judgement.add(FORMAT, CheckResult.PASS, "TDX quote, version 4", "TDX quote, version 4")
+    if quote.tee is not attestation.tee:
+        judgement.fail(
+            FORMAT,
+            TeeTypeUnsupportedError(
+                "The quote is of another kind of TEE than the evidence claims.",
+                got=quote.tee.label,
+                expected=attestation.tee.label,
+            ),
+        )
+        return judgement, level
+    judgement.add(FORMAT, CheckResult.PASS, quote.format_name, "SGX 3, TDX 4 or TDX 5")
     if _judge_genuine(judgement, quote, collateral, root, now, accept):
         _judge_content(judgement, quote, attestation, expected_workloads)
         _judge_claims(judgement, attestation, expected_chain_id, expected_registry)
@@ -245,7 +257,7 @@ def _judge_root(judgement: _Judgement, root: Root) -> AssuranceLevel:
 
 def _judge_genuine(
     judgement: _Judgement,
-    quote: TdxQuoteV4,
+    quote: Quote,
     collateral: Collateral,
     root: Root,
     now: int,
@@ -270,9 +282,13 @@ def _judge_genuine(
         _pass_signatures(judgement)
         judgement.fail(TCB_LEVEL, error)
         return True
-    except (DebugEnabledError, TdAttributesRefusedError) as error:
+    except (
+        DebugEnabledError,
+        TdAttributesRefusedError,
+        EnclaveAttributesRefusedError,
+    ) as error:
         _pass_signatures(judgement)
-        judgement.add(TCB_LEVEL, CheckResult.NOT_CHECKED, "not reported for a refused TD")
+        judgement.add(TCB_LEVEL, CheckResult.NOT_CHECKED, "not reported for refused attributes")
         judgement.fail(DEBUG_OFF, error)
         return True
     except XmtpTeeError as error:
@@ -311,7 +327,7 @@ def _judge_status(
 
 def _judge_content(
     judgement: _Judgement,
-    quote: TdxQuoteV4,
+    quote: Quote,
     attestation: Attestation,
     expected_workloads: Collection[bytes] | None,
 ) -> None:
@@ -334,7 +350,7 @@ def _judge_content(
                     expected=expected,
                 ),
             )
-    got, bound = quote.body.report_data, attestation.binding.report_data()
+    got, bound = quote.report_data, attestation.binding.report_data()
     if got == bound:
         judgement.add(BINDING, CheckResult.PASS, f"0x{got[:32].hex()}", f"0x{bound[:32].hex()}")
     else:

@@ -1,11 +1,18 @@
-"""The TDX quote, version 4: strict parsing, no judgement.
+"""Intel's ECDSA quotes: SGX version 3, TDX versions 4 and 5. Strict parsing, no judgement.
 
-Source: Intel TDX DCAP Quoting Library API, appendix "Quote Format" (ECDSA-P256, version 4). All integers are
-little-endian. Layout::
+Sources: Intel SGX ECDSA Quote Library Reference (version 3); Intel TDX DCAP Quoting Library API, appendix "Quote
+Format" (versions 4 and 5). All integers are little-endian. Layout::
 
-    header 48 | TD report 584 | signature data length u32 | signature data
-    signature data = quote signature 64 | attestation key 64 | type u16 = 6 | size u32 | certification
+    version 3   header 48 | SGX report 384                            | signature data length u32 | signature data
+    version 4   header 48 | TD report 584                             | signature data length u32 | signature data
+    version 5   header 48 | body type u16 | body size u32 | TD report | signature data length u32 | signature data
+
+    signature data, version 3     = quote signature 64 | attestation key 64 | certification
+    signature data, versions 4, 5 = quote signature 64 | attestation key 64 | type u16 = 6 | size u32 | certification
     certification  = QE report 384 | its signature 64 | auth data u16 + bytes | type u16 = 5 | size u32 | PEM
+
+The body type of version 5 is 2 for TD 1.0 (584 bytes) and 3 for TD 1.5 (648). The quote's signature covers
+everything before the signature data length.
 
 Nothing here is verified. Kernels hand quotes out zero-padded; the padding is cut, and nothing else may follow.
 """
@@ -22,6 +29,7 @@ from xmtp_tee.attestation.errors import (
     CertificationDataUnsupportedError,
     PckChainMalformedError,
     QeVendorUnknownError,
+    QuoteBodyUnsupportedError,
     QuoteMalformedError,
     QuoteOversizedError,
     QuoteReservedSetError,
@@ -30,21 +38,41 @@ from xmtp_tee.attestation.errors import (
     QuoteVersionUnsupportedError,
     TeeTypeUnsupportedError,
 )
+from xmtp_tee.attestation.kinds import TeeKind
+from xmtp_tee.attestation.reports import (
+    SGX_REPORT_SIZE,
+    TD_REPORT_15_SIZE,
+    TD_REPORT_SIZE,
+    SgxReport,
+    TdReport,
+    read_sgx_report,
+    read_td_report,
+)
 
 HEADER_SIZE = 48
-TD_REPORT_SIZE = 584
-SIGNED_SIZE = HEADER_SIZE + TD_REPORT_SIZE
-QE_REPORT_SIZE = 384
+BODY_DESCRIPTOR_SIZE = 6
+QE_REPORT_SIZE = SGX_REPORT_SIZE
 MAX_QUOTE_SIZE = 32_768
 """A bound on what is looked at, padding included; real quotes have about 5,000 bytes, padded ones 8,000."""
 
-QUOTE_VERSION = 4
+QUOTE_VERSION_SGX = 3
+QUOTE_VERSION_TDX = 4
+QUOTE_VERSION_TDX_15 = 5
 ATTESTATION_KEY_ECDSA_P256 = 2
 TEE_TYPE_SGX = 0x00
 TEE_TYPE_TDX = 0x81
+BODY_TYPE_TD_10 = 2
+BODY_TYPE_TD_15 = 3
 INTEL_QE_VENDOR_ID = bytes.fromhex("939a7233f79c4ca9940a0db3957f0607")
 CERTIFICATION_PCK_CHAIN = 5
 CERTIFICATION_QE_REPORT = 6
+
+_TEE_TYPES = {
+    QUOTE_VERSION_SGX: (TEE_TYPE_SGX, "SGX"),
+    QUOTE_VERSION_TDX: (TEE_TYPE_TDX, "TDX"),
+    QUOTE_VERSION_TDX_15: (TEE_TYPE_TDX, "TDX"),
+}
+_BODY_SIZES = {BODY_TYPE_TD_10: TD_REPORT_SIZE, BODY_TYPE_TD_15: TD_REPORT_15_SIZE}
 
 _PEM_BLOCK = (
     rb"-----BEGIN CERTIFICATE-----\r?\n([A-Za-z0-9+/=\r\n]+)-----END CERTIFICATE-----\r?\n?"
@@ -55,7 +83,11 @@ _PEM_CHAIN = re.compile(_PEM_BLOCK * 3 + rb"\x00?")
 
 @dataclass(frozen=True, slots=True)
 class QuoteHeader:
-    """The 48 bytes at the head of a quote. ``tee_type`` is 0x81 for TDX."""
+    """The 48 bytes at the head of a quote. ``tee_type`` is 0x81 for TDX, 0 for SGX.
+
+    Version 3 has the SVNs of QE and PCE in bytes 8 to 11, which the others reserve; they are signed and not used:
+    the QE report and the PCK certificate say the same with more authority.
+    """
 
     raw: bytes
     version: int
@@ -66,63 +98,48 @@ class QuoteHeader:
 
 
 @dataclass(frozen=True, slots=True)
-class TdReport:
-    """The TD report body of TD 1.0, 584 bytes in ``raw``.
-
-    Measurements are 48 bytes (SHA-384), attribute fields 8, ``tee_tcb_svn`` 16, ``report_data`` 64.
-    """
-
-    raw: bytes
-    tee_tcb_svn: bytes
-    mr_seam: bytes
-    mr_signer_seam: bytes
-    seam_attributes: bytes
-    td_attributes: bytes
-    xfam: bytes
-    mr_td: bytes
-    mr_config_id: bytes
-    mr_owner: bytes
-    mr_owner_config: bytes
-    rtmr: tuple[bytes, bytes, bytes, bytes]
-    report_data: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class QeReport:
-    """The quoting enclave's SGX report, 384 bytes in ``raw``."""
-
-    raw: bytes
-    cpu_svn: bytes
-    misc_select: bytes
-    attributes: bytes
-    mr_enclave: bytes
-    mr_signer: bytes
-    isv_prod_id: int
-    isv_svn: int
-    report_data: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class TdxQuoteV4:
+class Quote:
     """A parsed quote. ``raw`` ends where the quote ends: no padding.
+
+    ``body`` is an :class:`SgxReport` in version 3, else a :class:`TdReport`. ``body_type`` is 2 or 3 in version 5,
+    else None.
 
     WARNING: never take a hash of ``raw`` for the quote's identity: its tail is not signed.
     """
 
     raw: bytes
     header: QuoteHeader
-    body: TdReport
+    body: TdReport | SgxReport
     signature: bytes
     attestation_key: bytes
-    qe_report: QeReport
+    qe_report: SgxReport
     qe_report_signature: bytes
     qe_auth_data: bytes
     pck_chain_pem: bytes
+    body_type: int | None = None
+
+    @property
+    def tee(self) -> TeeKind:
+        """The kind of TEE that the body is of."""
+        return TeeKind.SGX if isinstance(self.body, SgxReport) else TeeKind.TDX
+
+    @property
+    def format_name(self) -> str:
+        """The quote's kind in words, as verdicts show it."""
+        generation = {BODY_TYPE_TD_10: ", TD 1.0", BODY_TYPE_TD_15: ", TD 1.5"}
+        suffix = "" if self.body_type is None else generation[self.body_type]
+        return f"{self.tee.name} quote, version {self.header.version}{suffix}"
 
     @property
     def signed_bytes(self) -> bytes:
-        """The 632 bytes that the attestation key signed: header and TD report."""
-        return self.raw[:SIGNED_SIZE]
+        """What the attestation key signed: header, in version 5 body type and size, and body."""
+        descriptor = 0 if self.body_type is None else BODY_DESCRIPTOR_SIZE
+        return self.raw[: HEADER_SIZE + descriptor + len(self.body.raw)]
+
+    @property
+    def report_data(self) -> bytes:
+        """The 64 bytes that the workload bound."""
+        return self.body.report_data
 
     @property
     def pck_chain(self) -> tuple[bytes, bytes, bytes]:
@@ -161,13 +178,12 @@ class _Reader:
         return int.from_bytes(self.take(size, field), "little")
 
 
-def parse_quote(raw: bytes) -> TdxQuoteV4:
-    """Parse a TDX quote of version 4, strictly.
+def parse_quote(raw: bytes) -> Quote:
+    """Parse a quote of SGX version 3, TDX version 4 or TDX version 5, strictly.
 
     Zero bytes after the quote's end are padding and are cut off; anything else there is refused.
 
-    :raises QuoteMalformedError: one of its subclasses, naming the value and the rule. SGX quotes (version 3)
-        and TDX quotes of version 5 are refused as :class:`QuoteVersionUnsupportedError`.
+    :raises QuoteMalformedError: one of its subclasses, naming the value and the rule
     """
     if not isinstance(raw, bytes):
         raise QuoteMalformedError("A quote must be bytes.", got=type(raw).__name__)
@@ -177,7 +193,7 @@ def parse_quote(raw: bytes) -> TdxQuoteV4:
         )
     reader = _Reader(raw, "quote")
     header = _parse_header(reader.take(HEADER_SIZE, "the header"))
-    body = _parse_body(reader.take(TD_REPORT_SIZE, "the TD report"))
+    body_type, body = _parse_body(reader, header.version)
     signature_size = reader.integer(4, "the signature data length")
     signature_data = _Reader(reader.take(signature_size, "the signature data"), "signature data")
     end = reader.offset
@@ -190,17 +206,19 @@ def parse_quote(raw: bytes) -> TdxQuoteV4:
         )
     signature = signature_data.take(64, "the quote signature")
     attestation_key = signature_data.take(64, "the attestation key")
-    certification = _certification(
-        signature_data, CERTIFICATION_QE_REPORT, "the QE report certification data"
-    )
-    qe_report = _parse_qe_report(certification.take(QE_REPORT_SIZE, "the QE report"))
+    certification = signature_data
+    if header.version != QUOTE_VERSION_SGX:
+        certification = _certification(
+            signature_data, CERTIFICATION_QE_REPORT, "the QE report certification data"
+        )
+    qe_report = read_sgx_report(certification.take(QE_REPORT_SIZE, "the QE report"))
     qe_report_signature = certification.take(64, "the QE report signature")
     auth_size = certification.integer(2, "the QE auth data length")
     qe_auth_data = certification.take(auth_size, "the QE auth data")
     chain = _certification(certification, CERTIFICATION_PCK_CHAIN, "the PCK certificate chain")
     pck_chain_pem = chain.take(chain.remaining, "the PCK certificate chain")
     split_pck_chain(pck_chain_pem)
-    return TdxQuoteV4(
+    return Quote(
         raw=raw[:end],
         header=header,
         body=body,
@@ -210,6 +228,7 @@ def parse_quote(raw: bytes) -> TdxQuoteV4:
         qe_report_signature=qe_report_signature,
         qe_auth_data=qe_auth_data,
         pck_chain_pem=pck_chain_pem,
+        body_type=body_type,
     )
 
 
@@ -268,12 +287,11 @@ def _parse_header(raw: bytes) -> QuoteHeader:
         qe_vendor_id=raw[12:28],
         user_data=raw[28:48],
     )
-    if header.version != QUOTE_VERSION:
-        known = {3: "3 (SGX)", 5: "5 (TDX 1.5)"}
+    if header.version not in _TEE_TYPES:
         raise QuoteVersionUnsupportedError(
             "Quotes of this version are not verified.",
-            got=known.get(header.version, header.version),
-            expected="4 (TDX)",
+            got=header.version,
+            expected="3 (SGX), 4 or 5 (TDX)",
         )
     if header.attestation_key_type != ATTESTATION_KEY_ECDSA_P256:
         raise AttestationKeyTypeUnsupportedError(
@@ -281,11 +299,14 @@ def _parse_header(raw: bytes) -> QuoteHeader:
             got=header.attestation_key_type,
             expected=f"{ATTESTATION_KEY_ECDSA_P256} (ECDSA over P-256)",
         )
-    if header.tee_type != TEE_TYPE_TDX:
+    tee_type, name = _TEE_TYPES[header.version]
+    if header.tee_type != tee_type:
         raise TeeTypeUnsupportedError(
-            "The TEE type is not TDX.", got=hex(header.tee_type), expected=hex(TEE_TYPE_TDX)
+            f"The TEE type of a quote of version {header.version} is not {name}.",
+            got=hex(header.tee_type),
+            expected=hex(tee_type),
         )
-    if any(raw[8:12]):
+    if header.version != QUOTE_VERSION_SGX and any(raw[8:12]):
         raise QuoteReservedSetError(
             "Reserved bytes of the header are set.", got=raw[8:12].hex(), expected="00000000"
         )
@@ -298,33 +319,24 @@ def _parse_header(raw: bytes) -> QuoteHeader:
     return header
 
 
-def _parse_body(raw: bytes) -> TdReport:
-    return TdReport(
-        raw=raw,
-        tee_tcb_svn=raw[0:16],
-        mr_seam=raw[16:64],
-        mr_signer_seam=raw[64:112],
-        seam_attributes=raw[112:120],
-        td_attributes=raw[120:128],
-        xfam=raw[128:136],
-        mr_td=raw[136:184],
-        mr_config_id=raw[184:232],
-        mr_owner=raw[232:280],
-        mr_owner_config=raw[280:328],
-        rtmr=(raw[328:376], raw[376:424], raw[424:472], raw[472:520]),
-        report_data=raw[520:584],
-    )
-
-
-def _parse_qe_report(raw: bytes) -> QeReport:
-    return QeReport(
-        raw=raw,
-        cpu_svn=raw[0:16],
-        misc_select=raw[16:20],
-        attributes=raw[48:64],
-        mr_enclave=raw[64:96],
-        mr_signer=raw[128:160],
-        isv_prod_id=int.from_bytes(raw[256:258], "little"),
-        isv_svn=int.from_bytes(raw[258:260], "little"),
-        report_data=raw[320:384],
-    )
+def _parse_body(reader: _Reader, version: int) -> tuple[int | None, TdReport | SgxReport]:
+    """Read the body that follows the header, in version 5 with its type and size."""
+    if version == QUOTE_VERSION_SGX:
+        return None, read_sgx_report(reader.take(SGX_REPORT_SIZE, "the SGX report"))
+    if version == QUOTE_VERSION_TDX:
+        return None, read_td_report(reader.take(TD_REPORT_SIZE, "the TD report"))
+    body_type = reader.integer(2, "the body type")
+    if body_type not in _BODY_SIZES:
+        raise QuoteBodyUnsupportedError(
+            "The quote's body is of a type that is not verified.",
+            got=body_type,
+            expected=f"{BODY_TYPE_TD_10} (TD 1.0) or {BODY_TYPE_TD_15} (TD 1.5)",
+        )
+    size = reader.integer(4, "the body size")
+    if size != _BODY_SIZES[body_type]:
+        raise QuoteBodyUnsupportedError(
+            "The quote's body has another size than its type.",
+            got=f"{size} bytes",
+            expected=f"{_BODY_SIZES[body_type]} bytes",
+        )
+    return body_type, read_td_report(reader.take(size, "the TD report"))

@@ -20,6 +20,7 @@ from xmtp_tee.attestation.errors import (
     PlatformMismatchError,
     QuoteNotGenuineError,
     QuotingEnclaveRefusedError,
+    ServiceTdNotJudgedError,
     TcbLevelNotFoundError,
     TcbRevokedError,
     TdAttributesRefusedError,
@@ -31,7 +32,8 @@ _PREFIX = "Verification failed: "
 
 # Text that the message starts with -> what it means. The first match counts.
 _MEANINGS: tuple[tuple[str, type[XmtpTeeError], str], ...] = (
-    ("Debug mode is enabled", DebugEnabledError, "The TD runs in debug mode."),
+    ("Debug mode is enabled", DebugEnabledError, "The TD or the enclave runs in debug mode."),
+    ("Invalid MR service TD", ServiceTdNotJudgedError, "The TD has a service TD."),
     (
         "Reserved bits in TD attributes",
         TdAttributesRefusedError,
@@ -92,6 +94,12 @@ _MEANINGS: tuple[tuple[str, type[XmtpTeeError], str], ...] = (
 )
 
 
+_RELAUNCH = {
+    "TDRelaunchAdvised": TcbStatus.OUT_OF_DATE,
+    "TDRelaunchAdvisedConfigurationNeeded": TcbStatus.OUT_OF_DATE_CONFIGURATION_NEEDED,
+}
+
+
 @dataclass(frozen=True, slots=True)
 class QvlReport:
     """What dcap-qvl found: the converged status, and the list of Intel's advisories that apply."""
@@ -117,7 +125,18 @@ def run_dcap_qvl(
         )
     except ValueError as error:
         raise translate(str(error)) from error
-    return QvlReport(TcbStatus.from_intel_name(report.status), tuple(report.advisory_ids))
+    return QvlReport(read_status(report.status), tuple(report.advisory_ids))
+
+
+def read_status(name: str) -> TcbStatus:
+    """Return the status that dcap-qvl names.
+
+    It refines "out of date" to "relaunch advised" where a TD 1.5 was started by an old TDX module that has been
+    replaced since. The TD's secrets passed through the old module, so that is out of date here, as on chain.
+
+    :raises QuoteNotGenuineError: the name is unknown
+    """
+    return _RELAUNCH.get(name) or TcbStatus.from_intel_name(name)
 
 
 def translate(message: str) -> XmtpTeeError:

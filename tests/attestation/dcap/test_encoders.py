@@ -81,8 +81,8 @@ def test_evidence_of_a_known_platform_names_its_certificate() -> None:
     pck = parse_pck_certificate(quote_pck_leaf(raw))
     evidence = known_platform_evidence(raw)
     assert evidence[:2] == b"\x02\x00"
-    assert evidence[2:98] == pck.pck_id + pck.x + pck.y
-    assert evidence[98:] == compact_quote(raw)
+    assert evidence[2:130] == pck.x + pck.y + pck.packed
+    assert evidence[130:] == compact_quote(raw)
 
 
 def test_evidence_of_a_new_platform_carries_its_certificate() -> None:

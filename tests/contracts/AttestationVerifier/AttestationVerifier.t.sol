@@ -9,7 +9,7 @@ import {ScriptedVerifier} from "../registry/ScriptedVerifier.sol";
 
 /// @dev docs/SPECIFICATION.md, AttestationVerifier.
 contract AttestationVerifierTest is RegistryFixture {
-    bytes32 private constant OTHER_PLATFORM = keccak256("other platform");
+    bytes20 private constant OTHER_PLATFORM = bytes20(keccak256("other platform"));
 
     ScriptedVerifier private sgx;
     ScriptedVerifier private tdx;
@@ -54,32 +54,36 @@ contract AttestationVerifierTest is RegistryFixture {
     // --- platforms -------------------------------------------------------------------------------------
 
     function test_with_one_verifier_its_judgement_is_passed_on() external {
-        verifier.scriptStatus(PLATFORM, TcbStatus.OUT_OF_DATE);
-        assertSame(uint256(router.platformStatus(PLATFORM)), uint256(TcbStatus.OUT_OF_DATE), "passed on");
+        verifier.scriptJudgement(PLATFORM, judgement(TcbStatus.OUT_OF_DATE));
+        assertSame(
+            abi.encode(router.judgePlatform(PLATFORM)), abi.encode(judgement(TcbStatus.OUT_OF_DATE)), "passed on"
+        );
         expectError(abi.encodeWithSelector(ScriptedVerifier.PlatformNotScripted.selector, OTHER_PLATFORM));
-        router.platformStatus(OTHER_PLATFORM);
+        router.judgePlatform(OTHER_PLATFORM);
     }
 
     function test_one_verifier_of_two_kinds_needs_no_memory_of_its_platforms() external {
         router = routerOf(TeeKind.SGX, address(sgx), TeeKind.TDX, address(sgx));
-        sgx.scriptStatus(PLATFORM, TcbStatus.UP_TO_DATE);
-        assertSame(uint256(router.platformStatus(PLATFORM)), uint256(TcbStatus.UP_TO_DATE), "passed on");
+        sgx.scriptJudgement(PLATFORM, judgement(TcbStatus.UP_TO_DATE));
+        assertSame(abi.encode(router.judgePlatform(PLATFORM)), abi.encode(judgement(TcbStatus.UP_TO_DATE)), "passed on");
     }
 
     function test_with_several_verifiers_a_handle_leads_back_to_the_one_that_gave_it() external {
         router = routerOf(TeeKind.SGX, address(sgx), TeeKind.TDX, address(tdx));
         sgx.scriptEvidence("quote", reportOf(TeeKind.SGX, PLATFORM));
         tdx.scriptEvidence("quote", reportOf(TeeKind.TDX, OTHER_PLATFORM));
-        sgx.scriptStatus(PLATFORM, TcbStatus.UP_TO_DATE);
-        tdx.scriptStatus(PLATFORM, TcbStatus.REVOKED);
-        tdx.scriptStatus(OTHER_PLATFORM, TcbStatus.OUT_OF_DATE);
+        sgx.scriptJudgement(PLATFORM, judgement(TcbStatus.UP_TO_DATE));
+        tdx.scriptJudgement(PLATFORM, judgement(TcbStatus.REVOKED));
+        tdx.scriptJudgement(OTHER_PLATFORM, judgement(TcbStatus.OUT_OF_DATE));
         expectError(abi.encodeWithSelector(IAttestationRouter.PlatformUnknown.selector, PLATFORM));
-        router.platformStatus(PLATFORM);
+        router.judgePlatform(PLATFORM);
         router.verify("\x01quote");
         router.verify("\x02quote");
         router.verify("\x01quote");
-        assertSame(uint256(router.platformStatus(PLATFORM)), uint256(TcbStatus.UP_TO_DATE), "SGX's");
-        assertSame(uint256(router.platformStatus(OTHER_PLATFORM)), uint256(TcbStatus.OUT_OF_DATE), "TDX's");
+        assertSame(abi.encode(router.judgePlatform(PLATFORM)), abi.encode(judgement(TcbStatus.UP_TO_DATE)), "SGX's");
+        assertSame(
+            abi.encode(router.judgePlatform(OTHER_PLATFORM)), abi.encode(judgement(TcbStatus.OUT_OF_DATE)), "TDX's"
+        );
     }
 
     function test_one_handle_from_two_verifiers_is_refused() external {
@@ -139,9 +143,9 @@ contract AttestationVerifierTest is RegistryFixture {
         return newRouter(kinds, verifiers);
     }
 
-    function reportOf(TeeKind kind, bytes32 platform) private pure returns (AttestedReport memory report) {
+    function reportOf(TeeKind kind, bytes20 platform) private pure returns (AttestedReport memory report) {
         report.tee = kind;
-        report.status = TcbStatus.UP_TO_DATE;
+        report.judgement = judgement(TcbStatus.UP_TO_DATE);
         report.workload = WORKLOAD;
         report.platform = platform;
     }

@@ -3,7 +3,12 @@ pragma solidity 0.8.37;
 
 import {Ownable} from "@openzeppelin/contracts/access/Ownable.sol";
 
-import {AssuranceLevel, TcbStatus} from "../../../contracts/interfaces/AttestationTypes.sol";
+import {
+    AssuranceLevel,
+    PlatformJudgement,
+    TcbStatus,
+    TeeKind
+} from "../../../contracts/interfaces/AttestationTypes.sol";
 import {IEnclavePolicy, Workload} from "../../../contracts/interfaces/IEnclavePolicy.sol";
 import {RegistryFixture} from "../registry/RegistryFixture.sol";
 
@@ -43,25 +48,31 @@ contract EnclavePolicyTest is RegistryFixture {
         assertSame(uint256(policy.assuranceLevel(NEW)), uint256(AssuranceLevel.WALLET), "returned");
     }
 
-    function test_only_up_to_date_platforms_are_acceptable() external {
+    function test_without_an_exception_only_up_to_date_platforms_are_acceptable() external {
         for (uint8 i = 0; i <= uint8(type(TcbStatus).max); ++i) {
+            PlatformJudgement memory found = judgement(TcbStatus(i));
             bool acceptable = TcbStatus(i) == TcbStatus.UP_TO_DATE;
-            assertThat(policy.isAcceptable(WORKLOAD, TcbStatus(i)) == acceptable, "acceptable");
+            assertThat(policy.isAcceptable(WORKLOAD, TeeKind.TDX, found) == acceptable, "acceptable");
             if (!acceptable) {
                 expectError(
-                    abi.encodeWithSelector(IEnclavePolicy.TcbStatusNotAccepted.selector, WORKLOAD, TcbStatus(i))
+                    abi.encodeWithSelector(
+                        IEnclavePolicy.TcbStatusNotAccepted.selector, WORKLOAD, TcbStatus(i), ADVISORIES
+                    )
                 );
             }
-            policy.requireAcceptable(WORKLOAD, TcbStatus(i));
+            policy.requireAcceptable(WORKLOAD, TeeKind.TDX, found);
         }
     }
 
     function testFuzz_an_unknown_workload_is_never_acceptable(bytes32 id, uint8 status) external {
         vm.assume(id != WORKLOAD && id != OTHER_WORKLOAD);
-        TcbStatus status_ = TcbStatus(status % (uint8(type(TcbStatus).max) + 1));
-        assertThat(!policy.isWorkloadTrusted(id) && !policy.isAcceptable(id, status_), "not acceptable");
+        PlatformJudgement memory found = judgement(TcbStatus(status % (uint8(type(TcbStatus).max) + 1)));
+        assertThat(!policy.isWorkloadTrusted(id) && !policy.isAcceptable(id, TeeKind.TDX, found), "not acceptable");
+        assertSame(
+            policy.refusal(id, TeeKind.TDX, found), IEnclavePolicy.WorkloadNotTrusted.selector, "named before the rest"
+        );
         expectError(abi.encodeWithSelector(IEnclavePolicy.WorkloadNotTrusted.selector, id));
-        policy.requireAcceptable(id, status_);
+        policy.requireAcceptable(id, TeeKind.TDX, found);
     }
 
     function test_entries_that_say_too_little_are_refused() external {
@@ -95,6 +106,18 @@ contract EnclavePolicyTest is RegistryFixture {
         policy.addWorkload(NEW, AssuranceLevel.MEMBER, SOURCE, COMMIT);
         expectError(unauthorized);
         policy.removeWorkload(WORKLOAD);
+        expectError(unauthorized);
+        policy.allowStatus(WORKLOAD, TcbStatus.OUT_OF_DATE, ADVISORIES, uint64(START) + 1);
+        expectError(unauthorized);
+        policy.withdrawStatus(WORKLOAD, TcbStatus.OUT_OF_DATE, ADVISORIES);
+        expectError(unauthorized);
+        policy.denyPlatform(TeeKind.TDX, INSTANCE);
+        expectError(unauthorized);
+        policy.allowPlatform(TeeKind.TDX, INSTANCE);
+        expectError(unauthorized);
+        policy.denyFamily(TeeKind.TDX, FAMILY);
+        expectError(unauthorized);
+        policy.allowFamily(TeeKind.TDX, FAMILY);
         expectError(unauthorized);
         policy.transferOwnership(sender);
         expectError(unauthorized);

@@ -17,7 +17,15 @@ contract EnclaveRegistryAttestTest is RegistryFixture {
         bytes memory evidence = evidenceFor(authority, BOUND);
         vm.expectEmit(address(enclaves));
         emit IEnclaveRegistry.EnclaveAttested(
-            authority, WORKLOAD, PLATFORM, TeeKind.TDX, TcbStatus.UP_TO_DATE, TRANSPORT_KEY, BOUND, uint64(START) + TTL
+            authority,
+            WORKLOAD,
+            PLATFORM,
+            TeeKind.TDX,
+            TcbStatus.UP_TO_DATE,
+            bytes32(0),
+            TRANSPORT_KEY,
+            BOUND,
+            uint64(START) + TTL
         );
         vm.prank(stranger);
         enclaves.attest(authority, TRANSPORT_KEY, BOUND, evidence);
@@ -31,8 +39,7 @@ contract EnclaveRegistryAttestTest is RegistryFixture {
                     attestedAt: uint64(START),
                     expiresAt: uint64(START) + TTL,
                     workload: WORKLOAD,
-                    platform: PLATFORM,
-                    transportKey: TRANSPORT_KEY
+                    platform: PLATFORM
                 })
             ),
             "the record"
@@ -199,9 +206,9 @@ contract EnclaveRegistryAttestTest is RegistryFixture {
     function test_an_old_quote_does_not_undo_an_invalidation() external {
         bytes memory evidence = evidenceFor(authority, BOUND);
         enclaves.attest(authority, TRANSPORT_KEY, BOUND, evidence);
-        verifier.scriptStatus(PLATFORM, TcbStatus.OUT_OF_DATE);
+        judged(TcbStatus.OUT_OF_DATE);
         enclaves.invalidate(authority);
-        verifier.scriptStatus(PLATFORM, TcbStatus.UP_TO_DATE);
+        judged(TcbStatus.UP_TO_DATE);
         refuse(
             authority,
             TRANSPORT_KEY,
@@ -285,15 +292,48 @@ contract EnclaveRegistryAttestTest is RegistryFixture {
         for (uint8 i = 0; i <= uint8(type(TcbStatus).max); ++i) {
             if (TcbStatus(i) == TcbStatus.UP_TO_DATE) continue;
             AttestedReport memory report = newReport(authority, TRANSPORT_KEY, BOUND);
-            report.status = TcbStatus(i);
+            report.judgement.status = TcbStatus(i);
             refuse(
                 authority,
                 TRANSPORT_KEY,
                 BOUND,
                 evidenceOf(report),
-                abi.encodeWithSelector(IEnclavePolicy.TcbStatusNotAccepted.selector, WORKLOAD, TcbStatus(i))
+                abi.encodeWithSelector(IEnclavePolicy.TcbStatusNotAccepted.selector, WORKLOAD, TcbStatus(i), bytes32(0))
             );
         }
+    }
+
+    function test_an_exception_lets_a_lower_status_attest_and_says_so() external {
+        vm.prank(admin);
+        policy.allowStatus(WORKLOAD, TcbStatus.OUT_OF_DATE, ADVISORIES, uint64(START) + 1);
+        AttestedReport memory report = newReport(authority, TRANSPORT_KEY, BOUND);
+        report.judgement = judgement(TcbStatus.OUT_OF_DATE);
+        bytes memory evidence = evidenceOf(report);
+        vm.expectEmit(address(enclaves));
+        emit IEnclaveRegistry.EnclaveAttested(
+            authority,
+            WORKLOAD,
+            PLATFORM,
+            TeeKind.TDX,
+            TcbStatus.OUT_OF_DATE,
+            ADVISORIES,
+            TRANSPORT_KEY,
+            BOUND,
+            uint64(START) + TTL
+        );
+        enclaves.attest(authority, TRANSPORT_KEY, BOUND, evidence);
+    }
+
+    function test_a_denied_platform_or_family_attests_nobody() external {
+        bytes memory evidence = evidenceFor(authority, BOUND);
+        vm.prank(admin);
+        policy.denyFamily(TeeKind.TDX, FAMILY);
+        bytes memory expected = abi.encodeWithSelector(IEnclavePolicy.FamilyDenied.selector, TeeKind.TDX, FAMILY);
+        refuse(authority, TRANSPORT_KEY, BOUND, evidence, expected);
+        vm.prank(admin);
+        policy.denyPlatform(TeeKind.TDX, INSTANCE);
+        expected = abi.encodeWithSelector(IEnclavePolicy.PlatformDenied.selector, TeeKind.TDX, INSTANCE);
+        refuse(authority, TRANSPORT_KEY, BOUND, evidence, expected);
     }
 
     function refuseBinding(

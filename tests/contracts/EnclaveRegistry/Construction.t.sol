@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {IAttestationVerifier} from "../../../contracts/interfaces/IAttestationVerifier.sol";
+import {IAttestationRouter} from "../../../contracts/interfaces/IAttestationRouter.sol";
 import {IEnclaveRegistry} from "../../../contracts/interfaces/IEnclaveRegistry.sol";
 import {RegistryFixture} from "../registry/RegistryFixture.sol";
 
@@ -42,7 +42,7 @@ contract EnclaveRegistryConstructionTest is RegistryFixture {
 
     function test_verifier_and_policy_must_be_contracts() external {
         expectError(abi.encodeWithSelector(IEnclaveRegistry.NotAContract.selector, stranger));
-        newEnclaves(IAttestationVerifier(stranger), 1, 1);
+        newEnclaves(IAttestationRouter(stranger), 1, 1);
         expectError(abi.encodeWithSelector(IEnclaveRegistry.NotAContract.selector, stranger));
         create("EnclaveRegistry.sol:EnclaveRegistry", abi.encode(router, stranger, 1, 1));
     }

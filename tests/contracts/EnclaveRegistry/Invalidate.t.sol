@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {AssuranceLevel, TcbStatus} from "../../../contracts/interfaces/AttestationTypes.sol";
+import {AssuranceLevel, TcbStatus, TeeKind} from "../../../contracts/interfaces/AttestationTypes.sol";
 import {IEnclavePolicy} from "../../../contracts/interfaces/IEnclavePolicy.sol";
 import {EnclaveState, IEnclaveRegistry} from "../../../contracts/interfaces/IEnclaveRegistry.sol";
 import {RegistryFixture} from "../registry/RegistryFixture.sol";
@@ -33,8 +33,45 @@ contract EnclaveRegistryInvalidateTest is RegistryFixture {
     }
 
     function test_a_platform_that_fell_behind_is_invalidated() external {
-        verifier.scriptStatus(PLATFORM, TcbStatus.OUT_OF_DATE);
+        judged(TcbStatus.OUT_OF_DATE);
         invalidated(IEnclavePolicy.TcbStatusNotAccepted.selector);
+    }
+
+    function test_a_denied_platform_is_invalidated_and_stays_so_when_the_denial_is_lifted() external {
+        vm.prank(admin);
+        policy.denyPlatform(TeeKind.TDX, INSTANCE);
+        invalidated(IEnclavePolicy.PlatformDenied.selector);
+        vm.prank(admin);
+        policy.allowPlatform(TeeKind.TDX, INSTANCE);
+        (, bytes4 reason) = enclaves.standing(authority);
+        assertSame(reason, IEnclaveRegistry.EnclaveInvalidated.selector, "only a fresh attestation restores it");
+        roll(head() + 1);
+        attest(authority);
+        enclaves.requireTrusted(authority);
+    }
+
+    function test_a_denied_family_is_invalidated() external {
+        vm.prank(admin);
+        policy.denyFamily(TeeKind.TDX, FAMILY);
+        invalidated(IEnclavePolicy.FamilyDenied.selector);
+    }
+
+    function test_an_exception_that_ended_is_invalidated() external {
+        vm.prank(admin);
+        policy.allowStatus(WORKLOAD, TcbStatus.OUT_OF_DATE, ADVISORIES, uint64(START) + 1 days);
+        judged(TcbStatus.OUT_OF_DATE);
+        expectError(abi.encodeWithSelector(IEnclaveRegistry.EnclaveStillTrusted.selector, authority));
+        enclaves.invalidate(authority);
+        vm.warp(START + 1 days);
+        invalidated(IEnclavePolicy.TcbStatusNotAccepted.selector);
+    }
+
+    /// @dev While the verifier cannot say anything, the policy still knows what it removed.
+    function test_a_removed_workload_is_invalidated_though_its_platform_cannot_be_judged() external {
+        verifier.scriptRevert(PLATFORM, abi.encodePacked(bytes4(0x01020304)));
+        vm.prank(admin);
+        policy.removeWorkload(WORKLOAD);
+        invalidated(IEnclavePolicy.WorkloadNotTrusted.selector);
     }
 
     function test_an_expired_attestation_is_invalidated() external {
@@ -69,7 +106,7 @@ contract EnclaveRegistryInvalidateTest is RegistryFixture {
         expectError(abi.encodeWithSelector(IEnclaveRegistry.EnclaveSuspended.selector, authority, selector));
         vm.prank(attacker);
         enclaves.invalidate(authority);
-        verifier.scriptStatus(PLATFORM, TcbStatus.UP_TO_DATE);
+        judged(TcbStatus.UP_TO_DATE);
         (bool trusted,) = enclaves.standing(authority);
         assertThat(trusted, "new collateral restores it");
     }

@@ -1,24 +1,23 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {AssuranceLevel, AttestedReport, TcbStatus} from "../../../contracts/interfaces/AttestationTypes.sol";
+import {
+    AssuranceLevel,
+    AttestedReport,
+    PlatformJudgement,
+    TcbStatus,
+    TeeKind
+} from "../../../contracts/interfaces/AttestationTypes.sol";
 import {IEnclavePolicy} from "../../../contracts/interfaces/IEnclavePolicy.sol";
 import {IEnclaveRegistry} from "../../../contracts/interfaces/IEnclaveRegistry.sol";
 import {RegistryFixture} from "../registry/RegistryFixture.sol";
-import {ScriptedVerifier} from "../registry/ScriptedVerifier.sol";
 
 /// @dev docs/SPECIFICATION.md, EnclaveRegistry, standing: judged when it is asked, never a revert. The
-/// registry stands directly on the scripted verifier here, so that it meets every answer raw.
+/// registry asks the verifier behind the route directly, so it meets every answer raw.
 contract EnclaveRegistryStandingTest is RegistryFixture {
     function setUp() public override {
         super.setUp();
-        enclaves = newEnclaves(verifier, MAX_BLOCK_AGE, TTL);
         attest(authority);
-    }
-
-    function evidenceOf(AttestedReport memory report) internal override returns (bytes memory evidence) {
-        evidence = abi.encode(report);
-        verifier.scriptEvidence(evidence, report);
     }
 
     function test_an_attested_enclave_is_trusted() external view {
@@ -60,7 +59,7 @@ contract EnclaveRegistryStandingTest is RegistryFixture {
 
     function test_every_status_but_up_to_date_is_refused() external {
         for (uint8 i = uint8(TcbStatus.SW_HARDENING_NEEDED); i <= uint8(type(TcbStatus).max); ++i) {
-            verifier.scriptStatus(PLATFORM, TcbStatus(i));
+            judged(TcbStatus(i));
             expectStanding(IEnclavePolicy.TcbStatusNotAccepted.selector);
         }
     }
@@ -82,17 +81,25 @@ contract EnclaveRegistryStandingTest is RegistryFixture {
         expectStanding(IEnclaveRegistry.PlatformNotJudged.selector);
     }
 
-    function test_an_answer_that_is_no_status() external {
-        verifier.scriptReturn(PLATFORM, "");
-        expectStanding(IEnclaveRegistry.PlatformNotJudged.selector);
-        verifier.scriptReturn(PLATFORM, new bytes(31));
-        expectStanding(IEnclaveRegistry.PlatformNotJudged.selector);
-        verifier.scriptReturn(PLATFORM, abi.encode(uint256(0)));
-        expectStanding(IEnclaveRegistry.PlatformNotJudged.selector);
-        verifier.scriptReturn(PLATFORM, abi.encode(uint256(type(TcbStatus).max) + 1));
-        expectStanding(IEnclaveRegistry.PlatformNotJudged.selector);
-        verifier.scriptReturn(PLATFORM, abi.encode(type(uint256).max));
-        expectStanding(IEnclaveRegistry.PlatformNotJudged.selector);
+    function test_an_answer_that_is_no_judgement() external {
+        expectUnread("");
+        expectUnread(new bytes(31));
+        expectUnread(abi.encode(TcbStatus.UP_TO_DATE));
+        bytes memory good = abi.encode(judgement(TcbStatus.UP_TO_DATE));
+        bytes memory short = new bytes(127);
+        for (uint256 i = 0; i < 127; ++i) {
+            short[i] = good[i];
+        }
+        expectUnread(short);
+        expectUnread(abi.encode(uint256(0), bytes32(0), INSTANCE, FAMILY));
+        expectUnread(abi.encode(uint256(type(TcbStatus).max) + 1, bytes32(0), INSTANCE, FAMILY));
+        expectUnread(abi.encode(type(uint256).max, bytes32(0), INSTANCE, FAMILY));
+        expectUnread(abi.encode(TcbStatus.UP_TO_DATE, bytes32(0), bytes32(INSTANCE) | bytes32(uint256(1)), FAMILY));
+        expectUnread(
+            abi.encode(TcbStatus.UP_TO_DATE, bytes32(0), INSTANCE, bytes32(FAMILY) | bytes32(uint256(1) << 127))
+        );
+        verifier.scriptReturn(PLATFORM, good);
+        expectStanding(0);
     }
 
     function test_a_huge_answer_and_a_burning_verifier() external {
@@ -105,8 +112,14 @@ contract EnclaveRegistryStandingTest is RegistryFixture {
     // --- order -----------------------------------------------------------------------------------------
 
     function test_the_first_reason_in_the_documented_order_is_named() external {
-        verifier.scriptStatus(PLATFORM, TcbStatus.REVOKED);
+        judged(TcbStatus.REVOKED);
         expectStanding(IEnclavePolicy.TcbStatusNotAccepted.selector);
+        vm.startPrank(admin);
+        policy.denyFamily(TeeKind.TDX, FAMILY);
+        expectStanding(IEnclavePolicy.FamilyDenied.selector);
+        policy.denyPlatform(TeeKind.TDX, INSTANCE);
+        expectStanding(IEnclavePolicy.PlatformDenied.selector);
+        vm.stopPrank();
         verifier.scriptRevert(PLATFORM, abi.encodePacked(bytes4(0x01020304)));
         expectStanding(0x01020304);
         vm.prank(admin);
@@ -116,6 +129,85 @@ contract EnclaveRegistryStandingTest is RegistryFixture {
         expectStanding(IEnclaveRegistry.AttestationExpired.selector);
         enclaves.invalidate(authority);
         expectStanding(IEnclaveRegistry.EnclaveInvalidated.selector);
+    }
+
+    // --- one transaction, every enclave -----------------------------------------------------------------
+
+    /// @dev Two enclaves of two workloads on one platform, a third on another of the same family.
+    function test_a_denied_platform_ends_the_standing_of_every_enclave_on_it_and_of_no_other() external {
+        (address neighbour, address relative) = attestNeighbours();
+        vm.startPrank(admin);
+        policy.denyPlatform(TeeKind.TDX, INSTANCE);
+        expectStanding(authority, IEnclavePolicy.PlatformDenied.selector);
+        expectStanding(neighbour, IEnclavePolicy.PlatformDenied.selector);
+        expectStanding(relative, 0);
+        policy.allowPlatform(TeeKind.TDX, INSTANCE);
+        vm.stopPrank();
+        expectStanding(authority, 0);
+        expectStanding(neighbour, 0);
+    }
+
+    function test_a_denied_family_ends_the_standing_of_every_enclave_in_it() external {
+        (address neighbour, address relative) = attestNeighbours();
+        vm.startPrank(admin);
+        policy.denyFamily(TeeKind.TDX, FAMILY);
+        expectStanding(authority, IEnclavePolicy.FamilyDenied.selector);
+        expectStanding(neighbour, IEnclavePolicy.FamilyDenied.selector);
+        expectStanding(relative, IEnclavePolicy.FamilyDenied.selector);
+        policy.allowFamily(TeeKind.TDX, FAMILY);
+        vm.stopPrank();
+        expectStanding(authority, 0);
+        expectStanding(neighbour, 0);
+        expectStanding(relative, 0);
+    }
+
+    function test_a_denial_of_another_kind_of_environment_touches_nobody() external {
+        vm.startPrank(admin);
+        policy.denyPlatform(TeeKind.SGX, INSTANCE);
+        policy.denyFamily(TeeKind.SGX, FAMILY);
+        vm.stopPrank();
+        expectStanding(0);
+    }
+
+    function test_an_exception_restores_until_its_last_second() external {
+        judged(TcbStatus.OUT_OF_DATE);
+        expectStanding(IEnclavePolicy.TcbStatusNotAccepted.selector);
+        vm.prank(admin);
+        policy.allowStatus(WORKLOAD, TcbStatus.OUT_OF_DATE, ADVISORIES, uint64(START) + 1 days);
+        expectStanding(0);
+        vm.warp(START + 1 days - 1);
+        expectStanding(0);
+        vm.warp(START + 1 days);
+        expectStanding(IEnclavePolicy.TcbStatusNotAccepted.selector);
+    }
+
+    /// @dev Newer collateral adds an advisory: the exception was for the older list.
+    function test_an_exception_ends_when_the_advisories_change() external {
+        vm.prank(admin);
+        policy.allowStatus(WORKLOAD, TcbStatus.OUT_OF_DATE, ADVISORIES, uint64(START) + 1 days);
+        PlatformJudgement memory newer = judgement(TcbStatus.OUT_OF_DATE);
+        newer.advisories = bytes32(bytes24(keccak256("one more")));
+        verifier.scriptJudgement(PLATFORM, newer);
+        expectStanding(IEnclavePolicy.TcbStatusNotAccepted.selector);
+    }
+
+    function attestNeighbours() private returns (address neighbour, address relative) {
+        (neighbour, relative) = (otherAuthority, vm.addr(0xa11ce0003));
+        AttestedReport memory report = newReport(neighbour, TRANSPORT_KEY, START_BLOCK - 1);
+        report.workload = OTHER_WORKLOAD;
+        attestBy(neighbour, report);
+        report = newReport(relative, TRANSPORT_KEY, START_BLOCK - 1);
+        report.platform = bytes20(keccak256("another platform"));
+        report.judgement.instance = bytes16(keccak256("another instance"));
+        verifier.scriptJudgement(report.platform, report.judgement);
+        attestBy(relative, report);
+        expectStanding(neighbour, 0);
+        expectStanding(relative, 0);
+    }
+
+    function attestBy(address authority_, AttestedReport memory report) private {
+        bytes memory evidence = evidenceOf(report);
+        enclaves.attest(authority_, TRANSPORT_KEY, uint64(START_BLOCK - 1), evidence);
     }
 
     // --- assurance -------------------------------------------------------------------------------------
@@ -137,18 +229,26 @@ contract EnclaveRegistryStandingTest is RegistryFixture {
     }
 
     function test_under_a_development_root_everything_is_simulated() external {
-        ScriptedVerifier development = newVerifier(true);
-        enclaves = newEnclaves(development, MAX_BLOCK_AGE, TTL);
-        development.scriptStatus(PLATFORM, TcbStatus.UP_TO_DATE);
-        AttestedReport memory report = newReport(authority, TRANSPORT_KEY, START_BLOCK - 1);
-        development.scriptEvidence(abi.encode(report), report);
-        enclaves.attest(authority, TRANSPORT_KEY, uint64(START_BLOCK - 1), abi.encode(report));
+        deploy(true);
+        vm.prank(admin);
+        policy.addWorkload(WORKLOAD, AssuranceLevel.MEMBER, "https://example.org/enclave", bytes20(0));
+        judged(TcbStatus.UP_TO_DATE);
+        attest(authority);
         assertSame(uint256(enclaves.assuranceCeiling()), uint256(AssuranceLevel.SIMULATED), "ceiling");
         assertSame(uint256(enclaves.assuranceOf(authority)), uint256(AssuranceLevel.SIMULATED), "level");
     }
 
+    function expectUnread(bytes memory answer) private {
+        verifier.scriptReturn(PLATFORM, answer);
+        expectStanding(IEnclaveRegistry.PlatformNotJudged.selector);
+    }
+
     function expectStanding(bytes4 expected) private view {
-        (bool trusted, bytes4 reason) = enclaves.standing(authority);
+        expectStanding(authority, expected);
+    }
+
+    function expectStanding(address authority_, bytes4 expected) private view {
+        (bool trusted, bytes4 reason) = enclaves.standing(authority_);
         assertSame(reason, expected, "reason");
         assertThat(trusted == (expected == 0), "trusted exactly without a reason");
     }

@@ -322,7 +322,7 @@ contract KeyRegistryAttacksTest is RegistryFixture {
     }
 
     function test_a_platform_that_fell_behind_registers_nothing_new() external {
-        verifier.scriptStatus(PLATFORM, TcbStatus.OUT_OF_DATE);
+        judged(TcbStatus.OUT_OF_DATE);
         Bundle memory bundle = newBundle(owner, "first");
         BundleProof memory proof = proofOf(bundle, AUTHORITY_KEY);
         vm.prank(owner);

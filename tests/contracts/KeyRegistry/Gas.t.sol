@@ -6,7 +6,7 @@ import {RegistryFixture} from "../registry/RegistryFixture.sol";
 import {Vm} from "../registry/Vm.sol";
 
 /// @dev Whole-transaction gas with all storage cold: intrinsic gas, calldata (EIP-7623), execution, refund.
-/// The scripted verifier's `platformStatus` costs about as much as one storage read; a real one adds what
+/// The scripted verifier's `judgePlatform` costs about as much as five storage reads; a real one adds what
 /// judging collateral costs to a registration, and nothing to a rotation or a revocation.
 contract KeyRegistryGasTest is RegistryFixture {
     Bundle private bundle;

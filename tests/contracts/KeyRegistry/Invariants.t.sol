@@ -30,7 +30,7 @@ contract KeyRegistryInvariantsTest is Checked {
     /// @dev Registrations and rotations are the most frequent acts.
     function targetSelectors() external view returns (FuzzSelector[] memory targets) {
         targets = new FuzzSelector[](1);
-        bytes4[] memory selectors = new bytes4[](13);
+        bytes4[] memory selectors = new bytes4[](15);
         selectors[0] = KeyRegistryHandler.registers.selector;
         selectors[1] = KeyRegistryHandler.registers.selector;
         selectors[2] = KeyRegistryHandler.registers.selector;
@@ -44,6 +44,8 @@ contract KeyRegistryInvariantsTest is Checked {
         selectors[10] = KeyRegistryHandler.changesCollateral.selector;
         selectors[11] = KeyRegistryHandler.pauses.selector;
         selectors[12] = KeyRegistryHandler.passes.selector;
+        selectors[13] = KeyRegistryHandler.denies.selector;
+        selectors[14] = KeyRegistryHandler.excepts.selector;
         targets[0] = FuzzSelector(address(handler), selectors);
     }
 
@@ -73,9 +75,13 @@ contract KeyRegistryInvariantsTest is Checked {
         handler.invalidates(0);
         handler.changesCollateral(2);
         handler.attests(0, 0, 1);
+        handler.excepts(1 days, 0);
+        handler.excepts(1 days, 1);
+        handler.denies(0);
+        handler.invalidates(1);
         handler.changesPolicy(0);
         handler.pauses(0);
-        assertSame(handler.successes() - before, 7, "each act but those on collateral and time");
+        assertSame(handler.successes() - before, 12, "each act but those on collateral and time");
         everyActDidWhatTheModelSays();
         viewsShowWhatTheEventsSay();
         trustIsWhatTheModelJudgesNow();
@@ -148,7 +154,7 @@ contract KeyRegistryInvariantsTest is Checked {
         }
     }
 
-    /// @dev I3: each recorded enclave's binding can be computed again from what is recorded.
+    /// @dev I3: each recorded enclave's binding can be computed again from the record and the log.
     function recordedEnclavesAreWhatTheEventsSay() private view {
         for (uint256 i = 0; i < handler.ENCLAVES(); ++i) {
             address authority = handler.authorityOf(i);
@@ -163,7 +169,7 @@ contract KeyRegistryInvariantsTest is Checked {
             assertThat(record.state == expected, "state");
             assertSame(
                 enclaves.bindingDigest(
-                    authority, record.transportKey, record.blockNumber, handler.blockHash(record.blockNumber)
+                    authority, model.transportKey, record.blockNumber, handler.blockHash(record.blockNumber)
                 ),
                 keccak256(
                     abi.encode(

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {AssuranceLevel, Provenance, TcbStatus} from "../../../contracts/interfaces/AttestationTypes.sol";
+import {AssuranceLevel, Provenance, TcbStatus, TeeKind} from "../../../contracts/interfaces/AttestationTypes.sol";
 import {IEnclavePolicy} from "../../../contracts/interfaces/IEnclavePolicy.sol";
 import {IEnclaveRegistry} from "../../../contracts/interfaces/IEnclaveRegistry.sol";
 import {BundleProof, IKeyRegistry, KeyState} from "../../../contracts/interfaces/IKeyRegistry.sol";
@@ -48,6 +48,9 @@ contract KeyRegistryHandler is RegistryFixture {
     bool public workloadTrusted = true;
     bool public lapsed;
     TcbStatus public status = TcbStatus.UP_TO_DATE;
+    bool public denied;
+    /// @dev The deadline of the exception for OUT_OF_DATE; zero without one.
+    uint256 public exceptionUntil;
 
     mapping(address owner => mapping(bytes32 identityKey => ModelBundle)) internal _bundles;
     mapping(address owner => uint256 count) public active;
@@ -137,7 +140,7 @@ contract KeyRegistryHandler is RegistryFixture {
         bytes32 transportKey = bytes32(uint256(transportSeed));
         bytes memory evidence = evidenceOf(newReport(authority_, transportKey, blockNumber));
         ModelEnclave memory model = _enclaves[authority_];
-        bool expected = head() - blockNumber <= MAX_BLOCK_AGE && workloadTrusted
+        bool expected = head() - blockNumber <= MAX_BLOCK_AGE && workloadTrusted && !denied
             && (!model.attested || blockNumber > model.blockNumber);
         act(
             stranger,
@@ -153,7 +156,7 @@ contract KeyRegistryHandler is RegistryFixture {
         address authority_ = vm.addr(authorityKeyOf(enclaveSeed));
         bytes4 reason = expectedReason(authority_);
         bool expected = reason == IEnclaveRegistry.AttestationExpired.selector
-            || reason == IEnclavePolicy.WorkloadNotTrusted.selector
+            || reason == IEnclavePolicy.WorkloadNotTrusted.selector || reason == IEnclavePolicy.PlatformDenied.selector
             || reason == IEnclavePolicy.TcbStatusNotAccepted.selector;
         act(
             stranger,
@@ -172,6 +175,36 @@ contract KeyRegistryHandler is RegistryFixture {
             : abi.encodeCall(IEnclavePolicy.addWorkload, (WORKLOAD, AssuranceLevel.MEMBER, "again", bytes20(0)));
         act(admin, address(policy), call_, true, "policy");
         workloadTrusted = !workloadTrusted;
+        exceptionUntil = 0; // a workload that returns brings no exception back
+    }
+
+    function denies(uint8 seed) external {
+        sync();
+        if (seed % 4 != 0 && !denied) return; // rarely, and not for long
+        bytes memory call_ = denied
+            ? abi.encodeCall(IEnclavePolicy.allowPlatform, (TeeKind.TDX, INSTANCE))
+            : abi.encodeCall(IEnclavePolicy.denyPlatform, (TeeKind.TDX, INSTANCE));
+        act(admin, address(policy), call_, true, "deny");
+        denied = !denied;
+    }
+
+    function excepts(uint32 lifetime, uint8 seed) external {
+        sync();
+        uint64 until = uint64(time() + lifetime % 400 days);
+        bytes32 advisories = seed % 2 == 0 ? ADVISORIES : policy.anyAdvisories();
+        uint256 longest = seed % 2 == 0 ? 365 days : 90 days;
+        bool expected = workloadTrusted && until > time() && until <= time() + longest;
+        bytes memory call_ =
+            abi.encodeCall(IEnclavePolicy.allowStatus, (WORKLOAD, TcbStatus.OUT_OF_DATE, advisories, until));
+        act(admin, address(policy), call_, expected, "except");
+        if (!expected) return;
+        // The model keeps one deadline: withdraw the other form, if it is there.
+        bytes32 other = seed % 2 == 0 ? policy.anyAdvisories() : ADVISORIES;
+        if (policy.statusAllowedUntil(WORKLOAD, TcbStatus.OUT_OF_DATE, other) != 0) {
+            call_ = abi.encodeCall(IEnclavePolicy.withdrawStatus, (WORKLOAD, TcbStatus.OUT_OF_DATE, other));
+            act(admin, address(policy), call_, true, "withdraw");
+        }
+        exceptionUntil = until;
     }
 
     function changesCollateral(uint8 seed) external {
@@ -179,7 +212,7 @@ contract KeyRegistryHandler is RegistryFixture {
         lapsed = seed % 5 == 0;
         status = seed % 5 == 1 ? TcbStatus.OUT_OF_DATE : TcbStatus.UP_TO_DATE;
         if (lapsed) verifier.scriptRevert(PLATFORM, abi.encodeWithSignature("CollateralLapsed()"));
-        else verifier.scriptStatus(PLATFORM, status);
+        else judged(status);
     }
 
     function pauses(uint8 seed) external {
@@ -212,7 +245,10 @@ contract KeyRegistryHandler is RegistryFixture {
         if (reason != 0) return reason;
         if (!workloadTrusted) return IEnclavePolicy.WorkloadNotTrusted.selector;
         if (lapsed) return bytes4(keccak256("CollateralLapsed()"));
-        if (status != TcbStatus.UP_TO_DATE) return IEnclavePolicy.TcbStatusNotAccepted.selector;
+        if (denied) return IEnclavePolicy.PlatformDenied.selector;
+        if (status != TcbStatus.UP_TO_DATE && _time >= exceptionUntil) {
+            return IEnclavePolicy.TcbStatusNotAccepted.selector;
+        }
         return 0;
     }
 
@@ -332,8 +368,8 @@ contract KeyRegistryHandler is RegistryFixture {
     function learnEnclave(Vm.Log memory log) private {
         ModelEnclave storage model = _enclaves[address(uint160(uint256(log.topics[1])))];
         if (log.topics[0] == IEnclaveRegistry.EnclaveAttested.selector) {
-            (,, bytes32 transportKey, uint64 blockNumber, uint64 expiresAt) =
-                abi.decode(log.data, (uint8, uint8, bytes32, uint64, uint64));
+            (,,, bytes32 transportKey, uint64 blockNumber, uint64 expiresAt) =
+                abi.decode(log.data, (uint8, uint8, bytes32, bytes32, uint64, uint64));
             if (model.attested && blockNumber <= model.blockNumber) violate("renewed by an old block");
             (model.attested, model.invalidated) = (true, false);
             (model.blockNumber, model.expiresAt) = (blockNumber, expiresAt);

@@ -125,7 +125,7 @@ contract KeyRegistryRotateTest is RegistryFixture {
     function test_another_enclave_takes_over_only_if_it_passes_in_full() external {
         refuseEnclave(otherAuthority, OTHER_AUTHORITY_KEY, IEnclaveRegistry.EnclaveUnknown.selector);
         attest(otherAuthority);
-        verifier.scriptStatus(PLATFORM, TcbStatus.OUT_OF_DATE);
+        judged(TcbStatus.OUT_OF_DATE);
         refuseEnclave(otherAuthority, OTHER_AUTHORITY_KEY, IEnclavePolicy.TcbStatusNotAccepted.selector);
         verifier.scriptRevert(PLATFORM, abi.encodeWithSignature("CollateralLapsed()"));
         refuseEnclave(otherAuthority, OTHER_AUTHORITY_KEY, bytes4(keccak256("CollateralLapsed()")));

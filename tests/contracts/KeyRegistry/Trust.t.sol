@@ -46,16 +46,16 @@ contract KeyRegistryTrustTest is RegistryFixture {
     }
 
     function test_newer_collateral_changes_the_answer_without_any_action_on_the_registries() external {
-        verifier.scriptStatus(PLATFORM, TcbStatus.OUT_OF_DATE);
+        judged(TcbStatus.OUT_OF_DATE);
         expectStanding(Standing.ENCLAVE_NOT_TRUSTED, IEnclavePolicy.TcbStatusNotAccepted.selector);
-        verifier.scriptStatus(PLATFORM, TcbStatus.UP_TO_DATE);
+        judged(TcbStatus.UP_TO_DATE);
         expectStanding(Standing.TRUSTED, 0);
     }
 
     function test_lapsed_collateral_suspends_and_new_collateral_restores() external {
         verifier.scriptRevert(PLATFORM, abi.encodeWithSelector(LAPSED, time()));
         expectStanding(Standing.ENCLAVE_NOT_TRUSTED, LAPSED);
-        verifier.scriptStatus(PLATFORM, TcbStatus.UP_TO_DATE);
+        judged(TcbStatus.UP_TO_DATE);
         expectStanding(Standing.TRUSTED, 0);
     }
 

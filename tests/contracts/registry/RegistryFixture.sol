@@ -8,11 +8,12 @@ import {AttestationVerifier} from "../../../contracts/attestation/AttestationVer
 import {
     AssuranceLevel,
     AttestedReport,
+    PlatformJudgement,
     Provenance,
     TcbStatus,
     TeeKind
 } from "../../../contracts/interfaces/AttestationTypes.sol";
-import {IAttestationVerifier} from "../../../contracts/interfaces/IAttestationVerifier.sol";
+import {IAttestationRouter} from "../../../contracts/interfaces/IAttestationRouter.sol";
 import {BundleProof} from "../../../contracts/interfaces/IKeyRegistry.sol";
 import {ScriptedVerifier} from "./ScriptedVerifier.sol";
 import {Checked} from "./Vm.sol";
@@ -40,7 +41,10 @@ abstract contract RegistryFixture is Checked {
 
     bytes32 internal constant WORKLOAD = keccak256("workload");
     bytes32 internal constant OTHER_WORKLOAD = keccak256("other workload");
-    bytes32 internal constant PLATFORM = keccak256("platform");
+    bytes20 internal constant PLATFORM = bytes20(keccak256("platform"));
+    bytes16 internal constant INSTANCE = bytes16(keccak256("instance"));
+    bytes16 internal constant FAMILY = bytes16(bytes6(keccak256("family")));
+    bytes32 internal constant ADVISORIES = bytes32(bytes24(keccak256("advisories")));
     bytes32 internal constant TRANSPORT_KEY = keccak256("transport key");
 
     uint256 internal constant AUTHORITY_KEY = 0xa11ce0001;
@@ -71,7 +75,7 @@ abstract contract RegistryFixture is Checked {
         policy.addWorkload(WORKLOAD, AssuranceLevel.MEMBER, "https://example.org/enclave", bytes20(uint160(1)));
         policy.addWorkload(OTHER_WORKLOAD, AssuranceLevel.WALLET, "https://example.org/other", bytes20(0));
         vm.stopPrank();
-        verifier.scriptStatus(PLATFORM, TcbStatus.UP_TO_DATE);
+        judged(TcbStatus.UP_TO_DATE);
     }
 
     // --- deployment and chain ------------------------------------------------------------------------
@@ -95,7 +99,7 @@ abstract contract RegistryFixture is Checked {
         return AttestationVerifier(create("AttestationVerifier.sol:AttestationVerifier", abi.encode(kinds, verifiers)));
     }
 
-    function newEnclaves(IAttestationVerifier verifier_, uint256 maxBlockAge, uint64 attestationTtl)
+    function newEnclaves(IAttestationRouter verifier_, uint256 maxBlockAge, uint64 attestationTtl)
         internal
         returns (EnclaveRegistry)
     {
@@ -126,10 +130,21 @@ abstract contract RegistryFixture is Checked {
         returns (AttestedReport memory report)
     {
         report.tee = TeeKind.TDX;
-        report.status = TcbStatus.UP_TO_DATE;
+        report.judgement = judgement(TcbStatus.UP_TO_DATE);
         report.workload = WORKLOAD;
         report.platform = PLATFORM;
         report.reportDataHead = enclaves.bindingDigest(authority_, transportKey, blockNumber, hashOfBlock(blockNumber));
+    }
+
+    /// @dev What a verifier says of the platform: advisories unless it is up to date.
+    function judgement(TcbStatus status) internal pure returns (PlatformJudgement memory) {
+        bytes32 advisories = status == TcbStatus.UP_TO_DATE ? bytes32(0) : ADVISORIES;
+        return PlatformJudgement(status, advisories, INSTANCE, FAMILY);
+    }
+
+    /// @dev The platform stands so from now on.
+    function judged(TcbStatus status) internal {
+        verifier.scriptJudgement(PLATFORM, judgement(status));
     }
 
     /// @dev Evidence bytes that verify to this report, and to no other.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {AttestedReport, TcbStatus} from "../../../contracts/interfaces/AttestationTypes.sol";
+import {AttestedReport, PlatformJudgement} from "../../../contracts/interfaces/AttestationTypes.sol";
 import {IAttestationVerifier} from "../../../contracts/interfaces/IAttestationVerifier.sol";
 
 /// @title ScriptedVerifier
@@ -10,14 +10,14 @@ import {IAttestationVerifier} from "../../../contracts/interfaces/IAttestationVe
 /// WARNING: verifies nothing. It exists in tests alone.
 contract ScriptedVerifier is IAttestationVerifier {
     error EvidenceNotScripted(bytes32 evidenceHash);
-    error PlatformNotScripted(bytes32 platform);
+    error PlatformNotScripted(bytes20 platform);
 
     bool public immutable developmentRoot;
 
     mapping(bytes32 evidenceHash => bytes report) private _reports;
-    mapping(bytes32 platform => TcbStatus status) private _statuses;
-    mapping(bytes32 platform => bytes answer) private _answers;
-    mapping(bytes32 platform => uint8 manner) private _manners;
+    mapping(bytes20 platform => PlatformJudgement judgement) private _judgements;
+    mapping(bytes20 platform => bytes answer) private _answers;
+    mapping(bytes20 platform => uint8 manner) private _manners;
 
     constructor(bool developmentRoot_) {
         developmentRoot = developmentRoot_;
@@ -28,25 +28,25 @@ contract ScriptedVerifier is IAttestationVerifier {
         _reports[keccak256(evidence)] = abi.encode(report);
     }
 
-    function scriptStatus(bytes32 platform, TcbStatus status) external {
+    function scriptJudgement(bytes20 platform, PlatformJudgement calldata judgement) external {
         _manners[platform] = 1;
-        _statuses[platform] = status;
+        _judgements[platform] = judgement;
     }
 
     /// @dev The platform's judgement reverts with exactly these bytes.
-    function scriptRevert(bytes32 platform, bytes memory data) external {
+    function scriptRevert(bytes20 platform, bytes memory data) external {
         _manners[platform] = 2;
         _answers[platform] = data;
     }
 
     /// @dev The platform's judgement returns exactly these bytes, well-formed or not.
-    function scriptReturn(bytes32 platform, bytes memory data) external {
+    function scriptReturn(bytes20 platform, bytes memory data) external {
         _manners[platform] = 3;
         _answers[platform] = data;
     }
 
     /// @dev The platform's judgement burns all its gas.
-    function scriptBurn(bytes32 platform) external {
+    function scriptBurn(bytes20 platform) external {
         _manners[platform] = 4;
     }
 
@@ -56,10 +56,10 @@ contract ScriptedVerifier is IAttestationVerifier {
         return abi.decode(scripted, (AttestedReport));
     }
 
-    function platformStatus(bytes32 platform) external view returns (TcbStatus status) {
+    function judgePlatform(bytes20 platform) external view returns (PlatformJudgement memory judgement) {
         uint8 manner = _manners[platform];
         if (manner == 0) revert PlatformNotScripted(platform);
-        if (manner == 1) return _statuses[platform];
+        if (manner == 1) return _judgements[platform];
         if (manner == 4) {
             assembly {
                 invalid()

@@ -50,7 +50,7 @@ class PckCertificate:
 
     @property
     def packed(self) -> bytes:
-        """The two words that the chain stores, 64 bytes."""
+        """The two words that stand for the certificate on chain, 64 bytes."""
         return (
             self.component_svns
             + self.pcesvn.to_bytes(2, "big")

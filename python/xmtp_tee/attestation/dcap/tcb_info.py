@@ -1,4 +1,4 @@
-"""TCB info v3: Intel's exact JSON text to the compact form that the chain rebuilds it from.
+"""TCB info, versions 3 and 2: Intel's exact JSON text to the compact form that the chain rebuilds it from.
 
 The compact form is defined in contracts/attestation/dcap/TcbInfo.sol.
 """
@@ -25,7 +25,9 @@ from xmtp_tee.attestation.dcap.levels import (
 
 SGX = 1
 TDX = 2
-_TEE = {"SGX": SGX, "TDX": TDX}
+VERSION_2 = 3
+"""The form of version 2, which is of SGX and has neither names nor advisories."""
+_FORMS = {"SGX": SGX, "TDX": TDX}
 _COMPONENTS = 16
 _NAME = re.compile(r"[ !#-Z^-z|~]+")
 """Printable ASCII without quotes, brackets, braces and backslash."""
@@ -39,31 +41,28 @@ def compact_tcb_info(text: str) -> bytes:
     """
     what = "tcbInfo"
     info = load_object(text, what)
-    tee = _TEE.get(member(info, "id", str, what))
-    if tee is None:
+    form = _form(info)
+    if member(info, "tcbType", int, what) != 0:
         raise CollateralFormError(
-            "tcbInfo.id is unknown", got=info["id"][:40], expected="SGX or TDX"
+            "tcbInfo.tcbType is not supported", got=info["tcbType"], expected=0
         )
-    for key, expected in (("version", 3), ("tcbType", 0)):
-        if member(info, key, int, what) != expected:
-            raise CollateralFormError(
-                f"tcbInfo.{key} is not supported", got=info[key], expected=expected
-            )
     levels = member(info, "tcbLevels", list, what)
     if not levels:
         raise CollateralFormError("tcbInfo.tcbLevels is empty")
 
-    encoded = bytes([tee]) + _decorations(levels, "sgxtcbcomponents")
-    if tee == TDX:
+    encoded = bytes([form])
+    if form != VERSION_2:
+        encoded += _decorations(levels, "sgxtcbcomponents")
+    if form == TDX:
         encoded += _decorations(levels, "tdxtcbcomponents")
     encoded += take_date(info, "issueDate", what) + take_date(info, "nextUpdate", what)
     encoded += take_number(info, "tcbEvaluationDataNumber", 3, what)
     encoded += take_hex_digits(info, "fmspc", 12, what) + take_hex_digits(info, "pceId", 4, what)
-    if tee == TDX:
+    if form == TDX:
         encoded += _modules(info)
     encoded += number(len(levels), 1, "tcbInfo.tcbLevels' length")
     for index, level in enumerate(levels):
-        encoded += _level(level, tee, f"tcbInfo.tcbLevels[{index}]")
+        encoded += _level(level, form, f"tcbInfo.tcbLevels[{index}]")
     require_same_text(tcb_info_text(encoded), text, what)
     return encoded
 
@@ -71,18 +70,18 @@ def compact_tcb_info(text: str) -> bytes:
 def tcb_info_text(compact: bytes) -> str:
     """Return the text that the chain writes from the compact form."""
     reader = CompactReader(compact, "tcbInfo")
-    tee = reader.number(1)
-    if tee not in _TEE.values():
-        raise CollateralFormError("the compact tcbInfo is of an unknown kind", got=tee)
-    sgx_names = _decoration_texts(reader)
-    tdx_names = _decoration_texts(reader) if tee == TDX else []
-    identifier = "TDX" if tee == TDX else "SGX"
-    text = f'{{"id":"{identifier}","version":3,"issueDate":"{reader.date()}"'
+    form = reader.number(1)
+    if form not in (SGX, TDX, VERSION_2):
+        raise CollateralFormError("the compact tcbInfo is of an unknown kind", got=form)
+    sgx_names = [] if form == VERSION_2 else _decoration_texts(reader)
+    tdx_names = _decoration_texts(reader) if form == TDX else []
+    head = {SGX: '"id":"SGX","version":3', TDX: '"id":"TDX","version":3'}.get(form, '"version":2')
+    text = f'{{{head},"issueDate":"{reader.date()}"'
     text += f',"nextUpdate":"{reader.date()}"'
     evaluation = reader.number(3)
     text += f',"fmspc":"{reader.take(12).decode()}","pceId":"{reader.take(4).decode()}"'
     text += f',"tcbType":0,"tcbEvaluationDataNumber":{evaluation},'
-    if tee == TDX:
+    if form == TDX:
         text += f'"tdxModule":{{{_module_text(reader)}}},'
         identities = [_identity_text(reader) for _ in range(reader.number(1))]
         if identities:
@@ -90,6 +89,22 @@ def tcb_info_text(compact: bytes) -> str:
     levels = [_level_text(reader, sgx_names, tdx_names) for _ in range(reader.number(1))]
     reader.end()
     return f'{text}"tcbLevels":[{",".join(levels)}]}}'
+
+
+def _form(info: dict[str, Any]) -> int:
+    version = member(info, "version", int, "tcbInfo")
+    if version == 2 and "id" not in info:
+        return VERSION_2
+    if version != 3:
+        raise CollateralFormError(
+            "tcbInfo.version is not supported", got=version, expected="3, or 2 for SGX"
+        )
+    form = _FORMS.get(member(info, "id", str, "tcbInfo"))
+    if form is None:
+        raise CollateralFormError(
+            "tcbInfo.id is unknown", got=info["id"][:40], expected="SGX or TDX"
+        )
+    return form
 
 
 def _components(level: Any, key: str) -> list[Any]:
@@ -157,10 +172,17 @@ def _svns(level: Any, key: str, what: str) -> bytes:
     )
 
 
-def _level(level: Any, tee: int, what: str) -> bytes:
-    encoded = _svns(level, "sgxtcbcomponents", what)
+def _level(level: Any, form: int, what: str) -> bytes:
+    if form == VERSION_2:
+        tcb = member(level, "tcb", dict, what)
+        encoded = b"".join(
+            take_number(tcb, f"sgxtcbcomp{position:02d}svn", 1, f"{what}.tcb")
+            for position in range(1, _COMPONENTS + 1)
+        )
+    else:
+        encoded = _svns(level, "sgxtcbcomponents", what)
     encoded += take_number(level["tcb"], "pcesvn", 2, f"{what}.tcb")
-    if tee == TDX:
+    if form == TDX:
         encoded += _svns(level, "tdxtcbcomponents", what)
     return encoded + level_end(level, what, enclave=False)
 
@@ -193,7 +215,12 @@ def _components_text(svns: bytes, names: list[str]) -> str:
 
 
 def _level_text(reader: CompactReader, sgx_names: list[str], tdx_names: list[str]) -> str:
-    text = f'{{"tcb":{{"sgxtcbcomponents":{_components_text(reader.take(16), sgx_names)}'
+    svns = reader.take(_COMPONENTS)
+    if sgx_names:
+        text = f'{{"tcb":{{"sgxtcbcomponents":{_components_text(svns, sgx_names)}'
+    else:
+        members = (f'"sgxtcbcomp{n:02d}svn":{svn}' for n, svn in enumerate(svns, start=1))
+        text = f'{{"tcb":{{{",".join(members)}'
     text += f',"pcesvn":{reader.number(2)}'
     if tdx_names:
         text += f',"tdxtcbcomponents":{_components_text(reader.take(16), tdx_names)}'

@@ -18,16 +18,24 @@ from xmtp_tee.attestation.simulator.collateral import (
 )
 from xmtp_tee.attestation.simulator.pki import (
     DEVELOPMENT_SEED,
+    CertificateShape,
     DevelopmentPki,
     Issued,
     Platform,
     development_pki,
     development_root_certificate,
+    unrelated_serials,
 )
-from xmtp_tee.attestation.simulator.quote import QuoteRecipe, QuotingEnclave, TdRecipe
+from xmtp_tee.attestation.simulator.quote import (
+    QuoteRecipe,
+    QuotingEnclave,
+    SgxRecipe,
+    TdRecipe,
+)
 
 __all__ = [
     "DEVELOPMENT_SEED",
+    "CertificateShape",
     "CollateralRecipe",
     "DevelopmentPki",
     "Issued",
@@ -36,6 +44,7 @@ __all__ = [
     "QeLevel",
     "QuoteRecipe",
     "QuotingEnclave",
+    "SgxRecipe",
     "TcbInfoRecipe",
     "TcbLevel",
     "TdRecipe",
@@ -43,4 +52,5 @@ __all__ = [
     "TdxModuleLevel",
     "development_pki",
     "development_root_certificate",
+    "unrelated_serials",
 ]

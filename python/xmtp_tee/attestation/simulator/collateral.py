@@ -1,4 +1,4 @@
-"""Collateral in Intel's format under a development PKI: TCB info v3, QE identity v2, CRLs and chains.
+"""Collateral in Intel's format under a development PKI: TCB info v2 and v3, QE identity v2, CRLs and chains.
 
 The JSON texts have Intel's key order and its formatting to the byte (PCS API v4). Every field is a parameter.
 """
@@ -9,6 +9,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 from xmtp_tee.attestation.collateral import Collateral
 from xmtp_tee.attestation.kinds import TcbStatus
@@ -34,6 +35,13 @@ TDX_DECORATIONS: tuple[Decoration, ...] = (
     ("OS/VMM", "TDX Module"),
     ("OS/VMM", "TDX Late Microcode Update"),
     *(((None, None),) * 13),
+)
+SGX_ONLY_DECORATIONS: tuple[Decoration, ...] = (
+    ("BIOS", "Early Microcode Update"),
+    ("OS/VMM", "SGX Late Microcode Update"),
+    ("OS/VMM", "TXT SINIT"),
+    *((("BIOS", None),) * 4),
+    *(((None, None),) * 9),
 )
 LIFETIME = 30 * 24 * 3600
 """How long Intel's TCB info, QE identity and PCK CRLs live, in seconds."""
@@ -89,7 +97,12 @@ _OLD_LEVEL = TcbLevel(
 
 @dataclass(frozen=True, slots=True)
 class TcbInfoRecipe:
-    """TCB info, version 3. ``fmspc`` is 6 bytes, ``pce_id`` 2."""
+    """TCB info: TDX unless made by :meth:`sgx_v3` or :meth:`sgx_v2`. ``fmspc`` is 6 bytes, ``pce_id`` 2.
+
+    ``fmspc_text`` replaces FMSPC's upper-case digits: Intel's service repeats the case that it was asked with.
+    ``module_identities`` None leaves that member out, as older TDX TCB info does. Version 2 has flat components
+    without decorations, no ``id`` and no advisories.
+    """
 
     identifier: str = "TDX"
     version: int = 3
@@ -100,7 +113,8 @@ class TcbInfoRecipe:
     module_mr_signer: bytes = bytes(48)
     module_attributes: bytes = bytes(8)
     module_attributes_mask: bytes = b"\xff" * 8
-    module_identities: tuple[TdxModuleIdentity, ...] = (
+    fmspc_text: str | None = None
+    module_identities: tuple[TdxModuleIdentity, ...] | None = (
         TdxModuleIdentity(identifier="TDX_03", levels=(TdxModuleLevel(isv_svn=3),)),
         TdxModuleIdentity(),
     )
@@ -108,33 +122,55 @@ class TcbInfoRecipe:
     sgx_decorations: tuple[Decoration, ...] = SGX_DECORATIONS
     tdx_decorations: tuple[Decoration, ...] = TDX_DECORATIONS
 
+    @classmethod
+    def sgx_v3(cls, **changes: Any) -> TcbInfoRecipe:
+        """Return the recipe of an SGX TCB info of version 3."""
+        defaults = {"identifier": "SGX", "sgx_decorations": SGX_ONLY_DECORATIONS}
+        return cls(**{**defaults, **changes})
+
+    @classmethod
+    def sgx_v2(cls, **changes: Any) -> TcbInfoRecipe:
+        """Return the recipe of an SGX TCB info of version 2."""
+        return cls.sgx_v3(**{"version": 2, **changes})
+
     def text(self, issued_at: int, next_update: int) -> str:
         """Return the JSON text that is signed. Times are unix seconds."""
-        document: dict[str, object] = {
-            "id": self.identifier,
+        document: dict[str, object] = {} if self.version == 2 else {"id": self.identifier}
+        document |= {
             "version": self.version,
             "issueDate": iso_time(issued_at),
             "nextUpdate": iso_time(next_update),
-            "fmspc": _upper(self.fmspc),
+            "fmspc": _upper(self.fmspc) if self.fmspc_text is None else self.fmspc_text,
             "pceId": _upper(self.pce_id),
             "tcbType": self.tcb_type,
             "tcbEvaluationDataNumber": self.evaluation_number,
-            "tdxModule": {
+        }
+        if self.identifier != "SGX":
+            document["tdxModule"] = {
                 "mrsigner": _upper(self.module_mr_signer),
                 "attributes": _upper(self.module_attributes),
                 "attributesMask": _upper(self.module_attributes_mask),
-            },
-            "tdxModuleIdentities": [_module_identity(i) for i in self.module_identities],
-            "tcbLevels": [self._level(level) for level in self.levels],
-        }
+            }
+            if self.module_identities is not None:
+                document["tdxModuleIdentities"] = [
+                    _module_identity(identity) for identity in self.module_identities
+                ]
+        document["tcbLevels"] = [self._level(level) for level in self.levels]
         return _compact(document)
 
     def _level(self, level: TcbLevel) -> dict[str, object]:
-        tcb = {
+        if self.version == 2:
+            flat: dict[str, object] = {
+                f"sgxtcbcomp{index:02d}svn": svn for index, svn in enumerate(level.sgx, start=1)
+            }
+            flat["pcesvn"] = level.pce_svn
+            return _with_status(flat, level.date, level.status, ())
+        tcb: dict[str, object] = {
             "sgxtcbcomponents": _components(level.sgx, self.sgx_decorations),
             "pcesvn": level.pce_svn,
-            "tdxtcbcomponents": _components(level.tdx, self.tdx_decorations),
         }
+        if self.identifier != "SGX":
+            tcb["tdxtcbcomponents"] = _components(level.tdx, self.tdx_decorations)
         return _with_status(tcb, level.date, level.status, level.advisory_ids)
 
 
@@ -150,7 +186,7 @@ class QeLevel:
 
 @dataclass(frozen=True, slots=True)
 class QeIdentityRecipe:
-    """QE identity, version 2: who the TD quoting enclave must be."""
+    """QE identity, version 2: who the quoting enclave must be, that of TDX unless made by :meth:`sgx`."""
 
     identifier: str = "TD_QE"
     version: int = 2
@@ -162,6 +198,11 @@ class QeIdentityRecipe:
     mr_signer: bytes = DEVELOPMENT_QE_MR_SIGNER
     isv_prod_id: int = 2
     levels: tuple[QeLevel, ...] = (QeLevel(),)
+
+    @classmethod
+    def sgx(cls, **changes: Any) -> QeIdentityRecipe:
+        """Return the recipe of the SGX quoting enclave's identity."""
+        return cls(**{"identifier": "QE", "isv_prod_id": 1, **changes})
 
     def text(self, issued_at: int, next_update: int) -> str:
         """Return the JSON text that is signed. Times are unix seconds."""
@@ -190,7 +231,7 @@ class QeIdentityRecipe:
 
 @dataclass(frozen=True, slots=True)
 class CollateralRecipe:
-    """All collateral for one platform family.
+    """All collateral for one platform family: TDX unless made by :meth:`sgx`.
 
     ``lifetime`` is in seconds from ``issued_at``; ``revoked_by_root`` and ``revoked_by_ca`` are serial numbers;
     ``tcb_signer`` replaces who signs, ``pck_ca`` whose CRL is given; ``crl_lifetime`` defaults to ``lifetime``.
@@ -204,6 +245,14 @@ class CollateralRecipe:
     revoked_by_ca: tuple[int, ...] = ()
     tcb_signer: Issued | None = None
     pck_ca: Issued | None = None
+    root_crl_number: int = 1
+    pck_crl_number: int = 1
+
+    @classmethod
+    def sgx(cls, **changes: Any) -> CollateralRecipe:
+        """Return the recipe of an SGX platform's collateral, with TCB info of version 3."""
+        defaults = {"tcb_info": TcbInfoRecipe.sgx_v3(), "qe_identity": QeIdentityRecipe.sgx()}
+        return cls(**{**defaults, **changes})
 
     def build(self, issued_at: int, pki: DevelopmentPki | None = None) -> Collateral:
         """Return the collateral issued at ``issued_at`` (unix seconds) under ``pki``."""
@@ -223,9 +272,14 @@ class CollateralRecipe:
                 this_update=issued_at,
                 next_update=crl_next,
                 revoked=self.revoked_by_root,
+                number=self.root_crl_number,
             ),
             pck_crl=pki.crl(
-                pck_ca, this_update=issued_at, next_update=crl_next, revoked=self.revoked_by_ca
+                pck_ca,
+                this_update=issued_at,
+                next_update=crl_next,
+                revoked=self.revoked_by_ca,
+                number=self.pck_crl_number,
             ),
             tcb_info_issuer_chain=signer_chain,
             tcb_info=tcb_info,

@@ -7,6 +7,7 @@ Certificate and CRL Profile Specification); only the names differ. No clock is r
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -119,6 +120,25 @@ class Issued:
         return sign_raw(self.key, message)
 
 
+@dataclass(frozen=True, slots=True)
+class CertificateShape:
+    """What can be wrong with a certificate; None leaves what Intel's have.
+
+    ``is_ca`` is what basicConstraints says, ``signs_certificates`` what keyUsage says; key ids are 20 bytes;
+    ``issuer_common_name`` replaces the issuer's name; ``signing_key`` signs in the issuer's place.
+    """
+
+    is_ca: bool | None = None
+    signs_certificates: bool | None = None
+    without_key_usage: bool = False
+    without_basic_constraints: bool = False
+    authority_key_id: bytes | None = None
+    subject_key_id: bytes | None = None
+    issuer_common_name: str | None = None
+    serial: int | None = None
+    signing_key: ec.EllipticCurvePrivateKey | None = field(default=None, repr=False)
+
+
 class DevelopmentPki:
     """Root CA, PCK Platform CA, PCK Processor CA and TCB signer from one seed.
 
@@ -210,6 +230,30 @@ class DevelopmentPki:
             sgx_extension=extension,
         )
 
+    def issue(
+        self,
+        label: str,
+        common_name: str = "XMTP TEE Development Certificate",
+        *,
+        issuer: Issued | None = None,
+        shape: CertificateShape | None = None,
+        path_length: int | None = None,
+        not_before: int | None = None,
+        not_after: int | None = None,
+        sgx_extension: bytes | None = None,
+    ) -> Issued:
+        """Issue any certificate: self-signed without ``issuer``, a CA with a ``path_length``; see the shape's knobs."""
+        return self._certificate(
+            label,
+            common_name,
+            issuer=issuer,
+            shape=shape,
+            path_length=path_length,
+            not_before=not_before,
+            not_after=not_after,
+            sgx_extension=sgx_extension,
+        )
+
     def crl(
         self,
         issuer: Issued,
@@ -253,41 +297,68 @@ class DevelopmentPki:
         not_before: int | None = None,
         not_after: int | None = None,
         sgx_extension: bytes | None = None,
+        shape: CertificateShape | None = None,
     ) -> Issued:
+        shape = shape or CertificateShape()
         key = self.key(label)
         subject = _name(common_name)
-        is_ca = path_length is not None
+        is_ca = path_length is not None if shape.is_ca is None else shape.is_ca
         # The top bit stays clear so that the serial number is positive and has a constant length.
         serial = int.from_bytes(self.derive(f"serial/{label}", 20), "big") >> 1 | 1 << 158
+        if shape.serial is not None:
+            serial = shape.serial
         authority = (
             _authority_key_identifier(issuer)
             if issuer
             else x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key())
         )
+        if shape.authority_key_id is not None:
+            authority = x509.AuthorityKeyIdentifier(shape.authority_key_id, None, None)
+        subject_key = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+        if shape.subject_key_id is not None:
+            subject_key = x509.SubjectKeyIdentifier(shape.subject_key_id)
+        issuer_name = issuer.certificate.subject if issuer else subject
+        if shape.issuer_common_name is not None:
+            issuer_name = _name(shape.issuer_common_name)
         builder = (
             x509.CertificateBuilder()
             .subject_name(subject)
-            .issuer_name(issuer.certificate.subject if issuer else subject)
+            .issuer_name(issuer_name)
             .public_key(key.public_key())
             .serial_number(serial)
             .not_valid_before(_time(self.not_before if not_before is None else not_before))
             .not_valid_after(_time(self.not_after if not_after is None else not_after))
             .add_extension(authority, critical=False)
             .add_extension(_crl_distribution_point(crl_url), critical=False)
-            .add_extension(
-                x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False
-            )
-            .add_extension(_key_usage(is_ca=is_ca), critical=True)
-            .add_extension(x509.BasicConstraints(is_ca, path_length), critical=True)
+            .add_extension(subject_key, critical=False)
         )
+        usage = is_ca if shape.signs_certificates is None else shape.signs_certificates
+        if not shape.without_key_usage:
+            builder = builder.add_extension(_key_usage(is_ca=usage), critical=True)
+        if not shape.without_basic_constraints:
+            constraints = x509.BasicConstraints(is_ca, path_length if is_ca else None)
+            builder = builder.add_extension(constraints, critical=True)
         if sgx_extension is not None:
             builder = builder.add_extension(
                 x509.UnrecognizedExtension(x509.ObjectIdentifier(SGX_EXTENSION_OID), sgx_extension),
                 critical=False,
             )
-        signing_key = issuer.key if issuer else key
+        signing_key = shape.signing_key or (issuer.key if issuer else key)
         certificate = builder.sign(signing_key, hashes.SHA256(), ecdsa_deterministic=True)
         return Issued(key, certificate)
+
+
+def unrelated_serials(count: int, seed: bytes = b"") -> tuple[int, ...]:
+    """Return that many serial numbers, 20 bytes each, that no certificate of the PKI has: to fill CRLs with."""
+    return tuple(
+        int.from_bytes(
+            hashlib.sha256(b"unrelated serial" + seed + index.to_bytes(4, "big")).digest()[:20],
+            "big",
+        )
+        >> 1
+        | 1 << 157
+        for index in range(count)
+    )
 
 
 def sign_raw(key: ec.EllipticCurvePrivateKey, message: bytes) -> bytes:

@@ -8,19 +8,25 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from xmtp_tee.attestation.quote import (
     ATTESTATION_KEY_ECDSA_P256,
+    BODY_TYPE_TD_10,
+    BODY_TYPE_TD_15,
     CERTIFICATION_PCK_CHAIN,
     CERTIFICATION_QE_REPORT,
     INTEL_QE_VENDOR_ID,
     QE_REPORT_SIZE,
-    QUOTE_VERSION,
-    TD_REPORT_SIZE,
+    QUOTE_VERSION_SGX,
+    QUOTE_VERSION_TDX,
+    QUOTE_VERSION_TDX_15,
+    TEE_TYPE_SGX,
     TEE_TYPE_TDX,
 )
+from xmtp_tee.attestation.reports import SGX_REPORT_SIZE, TD_REPORT_15_SIZE, TD_REPORT_SIZE
 from xmtp_tee.attestation.simulator.pki import (
     DevelopmentPki,
     Issued,
@@ -33,14 +39,21 @@ from xmtp_tee.attestation.simulator.pki import (
 TD_ATTRIBUTE_SEPT_VE_DISABLE = 1 << 28
 TD_ATTRIBUTE_DEBUG = 1
 
+SGX_FLAG_INIT = 0x01
+SGX_FLAG_DEBUG = 0x02
+SGX_FLAG_MODE64BIT = 0x04
+SGX_FLAG_PROVISION_KEY = 0x10
+SGX_FLAG_EINITTOKEN_KEY = 0x20
+
 DEVELOPMENT_QE_MR_SIGNER = hashlib.sha256(b"xmtp-tee development quoting enclave signer").digest()
 
 
 @dataclass(frozen=True, slots=True)
 class TdRecipe:
-    """The TD report (TD 1.0). Byte strings as in :class:`xmtp_tee.attestation.quote.TdReport`.
+    """The TD report. Byte strings as in :class:`xmtp_tee.attestation.reports.TdReport`.
 
-    ``td_attributes`` is an integer of 64 bits, written little-endian; bit 0 is DEBUG.
+    ``td_attributes`` is an integer of 64 bits, written little-endian; bit 0 is DEBUG. ``tee_tcb_svn_2`` (the same as
+    ``tee_tcb_svn`` unless given) and ``mr_service_td`` are written for TD 1.5 only.
     """
 
     report_data: bytes = bytes(64)
@@ -55,9 +68,16 @@ class TdRecipe:
     mr_owner: bytes = bytes(48)
     mr_owner_config: bytes = bytes(48)
     rtmr: tuple[bytes, bytes, bytes, bytes] = (bytes(48), bytes(48), bytes(48), bytes(48))
+    tee_tcb_svn_2: bytes | None = None
+    mr_service_td: bytes = bytes(48)
+
+    def build_15(self) -> bytes:
+        """Return the 648 bytes of the report of TD 1.5."""
+        svn = self.tee_tcb_svn if self.tee_tcb_svn_2 is None else self.tee_tcb_svn_2
+        return _exactly(self.build() + svn + self.mr_service_td, TD_REPORT_15_SIZE, "TD report")
 
     def build(self) -> bytes:
-        """Return the 584 bytes of the report."""
+        """Return the 584 bytes of the report of TD 1.0."""
         report = b"".join(
             (
                 self.tee_tcb_svn,
@@ -75,6 +95,54 @@ class TdRecipe:
             )
         )
         return _exactly(report, TD_REPORT_SIZE, "TD report")
+
+
+@dataclass(frozen=True, slots=True)
+class SgxRecipe:
+    """The SGX report of the enclave that is attested.
+
+    ``flags`` is an integer of 64 bits, written little-endian: INIT 1, DEBUG 2, MODE64BIT 4, PROVISION_KEY 0x10,
+    EINITTOKEN_KEY 0x20. The rest are byte strings of the report's sizes.
+    """
+
+    report_data: bytes = bytes(64)
+    cpu_svn: bytes = bytes.fromhex("03030202040100050000000000000000")
+    misc_select: bytes = bytes(4)
+    isv_ext_prod_id: bytes = bytes(16)
+    flags: int = SGX_FLAG_INIT | SGX_FLAG_MODE64BIT
+    xfrm: bytes = bytes.fromhex("e700000000000000")
+    mr_enclave: bytes = hashlib.sha256(b"xmtp-tee development workload").digest()
+    mr_signer: bytes = hashlib.sha256(b"xmtp-tee development workload signer").digest()
+    config_id: bytes = bytes(64)
+    isv_prod_id: int = 1
+    isv_svn: int = 1
+    config_svn: int = 0
+    isv_family_id: bytes = bytes(16)
+
+    def build(self) -> bytes:
+        """Return the 384 bytes of the report."""
+        report = b"".join(
+            (
+                self.cpu_svn,
+                self.misc_select,
+                bytes(12),
+                self.isv_ext_prod_id,
+                self.flags.to_bytes(8, "little"),
+                self.xfrm,
+                self.mr_enclave,
+                bytes(32),
+                self.mr_signer,
+                bytes(32),
+                self.config_id,
+                self.isv_prod_id.to_bytes(2, "little"),
+                self.isv_svn.to_bytes(2, "little"),
+                self.config_svn.to_bytes(2, "little"),
+                bytes(42),
+                self.isv_family_id,
+                self.report_data,
+            )
+        )
+        return _exactly(report, SGX_REPORT_SIZE, "SGX report")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +185,18 @@ class QuotingEnclave:
         return _exactly(report, QE_REPORT_SIZE, "QE report")
 
 
+SGX_QUOTING_ENCLAVE = QuotingEnclave(
+    mr_enclave=hashlib.sha256(b"xmtp-tee development SGX quoting enclave").digest(), isv_prod_id=1
+)
+"""The quoting enclave of SGX: product 1, where that of TDX is product 2."""
+
+
 @dataclass(frozen=True, slots=True)
 class QuoteRecipe:
-    """A whole quote.
+    """A whole quote: TDX version 4 unless made by :meth:`sgx_v3`, :meth:`tdx_v5` or :meth:`tdx_v5_td_10`.
 
+    The layout is version 3's when there is ``sgx``, version 5's when there is a ``body_type``; ``version`` and
+    ``tee_type`` are only what the header says. ``body_size`` replaces the size that version 5 states.
     ``pck`` signs the QE report and heads the chain (issued for ``platform`` unless given);
     ``qe_report_signer`` and ``quote_signer`` swap the signing keys without changing what the quote carries;
     ``pem_chain`` replaces the chain; ``padding`` zero bytes follow the quote.
@@ -129,7 +205,7 @@ class QuoteRecipe:
     td: TdRecipe = field(default_factory=TdRecipe)
     quoting_enclave: QuotingEnclave = field(default_factory=QuotingEnclave)
     platform: Platform = field(default_factory=Platform)
-    version: int = QUOTE_VERSION
+    version: int = QUOTE_VERSION_TDX
     attestation_key_type: int = ATTESTATION_KEY_ECDSA_P256
     tee_type: int = TEE_TYPE_TDX
     reserved: bytes = bytes(4)
@@ -145,6 +221,40 @@ class QuoteRecipe:
     chain_type: int = CERTIFICATION_PCK_CHAIN
     pem_chain: bytes | None = None
     padding: int = 0
+    sgx: SgxRecipe | None = None
+    body_type: int | None = None
+    body_size: int | None = None
+
+    @classmethod
+    def sgx_v3(cls, sgx: SgxRecipe | None = None, **changes: Any) -> QuoteRecipe:
+        """Return the recipe of an SGX quote of version 3."""
+        defaults = {
+            "version": QUOTE_VERSION_SGX,
+            "tee_type": TEE_TYPE_SGX,
+            "quoting_enclave": SGX_QUOTING_ENCLAVE,
+        }
+        return cls(sgx=sgx or SgxRecipe(), **{**defaults, **changes})
+
+    @classmethod
+    def tdx_v5(cls, td: TdRecipe | None = None, **changes: Any) -> QuoteRecipe:
+        """Return the recipe of a TDX quote of version 5 with a TD report of TD 1.5."""
+        defaults = {"version": QUOTE_VERSION_TDX_15, "body_type": BODY_TYPE_TD_15}
+        return cls(td=td or TdRecipe(), **{**defaults, **changes})
+
+    @classmethod
+    def tdx_v5_td_10(cls, td: TdRecipe | None = None, **changes: Any) -> QuoteRecipe:
+        """Return the recipe of a TDX quote of version 5 with a TD report of TD 1.0."""
+        return cls.tdx_v5(td, **{"body_type": BODY_TYPE_TD_10, **changes})
+
+    def body(self) -> bytes:
+        """Return what follows the header: the report, in version 5 after its type and size."""
+        if self.sgx is not None:
+            return self.sgx.build()
+        if self.body_type is None:
+            return self.td.build()
+        report = self.td.build() if self.body_type == BODY_TYPE_TD_10 else self.td.build_15()
+        size = len(report) if self.body_size is None else self.body_size
+        return self.body_type.to_bytes(2, "little") + size.to_bytes(4, "little") + report
 
     def build(self, pki: DevelopmentPki | None = None) -> bytes:
         """Return the quote under ``pki`` (the development PKI unless given)."""
@@ -153,7 +263,7 @@ class QuoteRecipe:
         pck = self.pck or pki.issue_pck(self.platform, issuer=issuer)
         attestation_key = pki.key(self.attestation_key_label)
         public_key = public_key_bytes(attestation_key)
-        signed = self._header() + self.td.build()
+        signed = self._header() + self.body()
         qe_report = self.quoting_enclave.build(public_key, self.auth_data)
         chain = self.pem_chain
         if chain is None:
@@ -167,14 +277,10 @@ class QuoteRecipe:
                 _sized(4, chain),
             )
         )
-        signature_data = b"".join(
-            (
-                sign_raw(self.quote_signer or attestation_key, signed),
-                public_key,
-                self.certification_type.to_bytes(2, "little"),
-                _sized(4, certification),
-            )
-        )
+        if self.sgx is None:
+            certification = self.certification_type.to_bytes(2, "little") + _sized(4, certification)
+        signature = sign_raw(self.quote_signer or attestation_key, signed)
+        signature_data = signature + public_key + certification
         return signed + _sized(4, signature_data) + bytes(self.padding)
 
     def _header(self) -> bytes:

@@ -10,12 +10,28 @@ contract CertificatesHarness is DcapCertificates {
         DcapCertificates(rootCertificateDer, collateralGrace)
     {}
 
-    function requirePck(bytes32 pckId, uint256 x, uint256 y) external view returns (PckRecord memory) {
-        return _requirePck(pckId, x, y);
+    function requirePckStanding(bytes32 pckId) public view returns (PckRecord memory pck) {
+        pck = this.pckRecord(pckId);
+        _requirePckKnown(pckId);
+        (uint256 tcb,) = _words(pck);
+        _requirePckStanding(tcb, pck.revocationKey);
     }
 
-    function requirePckStanding(bytes32 pckId) external view returns (PckRecord memory) {
-        return _requirePckStanding(pckId);
+    function requirePckKnown(bytes32 pckId) external view {
+        _requirePckKnown(pckId);
+    }
+
+    function pckIdOf(bytes32 pckId, uint256 x, uint256 y) external view returns (bytes32) {
+        (uint256 tcb, uint256 identity) = _words(this.pckRecord(pckId));
+        return _pckIdOf(x, y, tcb, identity);
+    }
+
+    /// @dev The two words, written from their definition.
+    function _words(PckRecord memory pck) private pure returns (uint256 tcb, uint256 identity) {
+        tcb = uint256(
+            bytes32(abi.encodePacked(pck.componentSvns, pck.pcesvn, pck.fmspc, pck.pceid, pck.ca, pck.notAfter))
+        );
+        identity = uint256(bytes32(abi.encodePacked(pck.revocationKey, pck.ppid)));
     }
 
     function requireTcbSigner(uint8 signer) external view returns (uint256 x, uint256 y) {

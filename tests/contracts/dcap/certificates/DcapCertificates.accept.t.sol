@@ -204,17 +204,16 @@ contract DcapCertificatesAcceptTest is CertificatesTest {
 
     // --- use ---------------------------------------------------------------------------------------
 
-    function test_requirePck_everythingFresh_givesRecord() external {
+    function test_requirePck_everythingFresh_passes() external {
         bytes32 pckId = _usablePck();
-        (uint256 x, uint256 y) = key("pck_certificate");
-        assertEq(store.requirePck(pckId, x, y).fmspc, bytes6(0xb0c06f000000), "FMSPC");
+        assertEq(store.requirePckStanding(pckId).fmspc, bytes6(0xb0c06f000000), "FMSPC");
+        store.requirePckKnown(pckId);
     }
 
-    function test_requirePck_touchesFiveSlots() external {
+    function test_requirePckStanding_touchesThreeSlots() external {
         bytes32 pckId = _usablePck();
-        (uint256 x, uint256 y) = key("pck_certificate");
         vm.record();
-        store.requirePck(pckId, x, y);
+        store.requirePckStanding(pckId);
         (bytes32[] memory reads,) = vm.accesses(address(store));
         uint256 distinct;
         for (uint256 i = 0; i < reads.length; ++i) {
@@ -224,21 +223,20 @@ contract DcapCertificatesAcceptTest is CertificatesTest {
             }
             if (!seen) ++distinct;
         }
-        assertEq(distinct, 5, "the certificate's two, its revocation, its CA, the root");
+        assertEq(distinct, 2 + 3, "the record's two, which evidence brings; its revocation, its CA, the root");
     }
 
-    function test_requirePck_otherKey_reverts() external {
+    function test_pckId_commitsToKeyAndRecord() external {
         bytes32 pckId = _usablePck();
         (uint256 x, uint256 y) = key("pck_certificate");
-        vm.expectPartialRevert(IDcapCertificates.PckKeyMismatch.selector);
-        store.requirePck(pckId, x, y ^ 1);
-        vm.expectPartialRevert(IDcapCertificates.PckKeyMismatch.selector);
-        store.requirePck(pckId, y, x);
+        assertEq(store.pckIdOf(pckId, x, y), pckId, "its own");
+        assertTrue(store.pckIdOf(pckId, x, y ^ 1) != pckId, "another y");
+        assertTrue(store.pckIdOf(pckId, y, x) != pckId, "swapped");
     }
 
     function test_requirePck_unknown_reverts() external {
         vm.expectRevert(abi.encodeWithSelector(IDcapCertificates.PckUnknown.selector, bytes32(0)));
-        store.requirePck(0, 0, 0);
+        store.requirePckKnown(0);
     }
 
     function test_requirePck_noCrls_reverts() external {

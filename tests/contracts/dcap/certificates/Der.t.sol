@@ -54,7 +54,7 @@ contract DerHarness {
         pure
         returns (uint256 oid, bool critical, uint256 start, uint256 stop)
     {
-        return DerExtension.read(input, 0, 0, input.length);
+        return DerExtension.read(input, 0, input.length);
     }
 }
 

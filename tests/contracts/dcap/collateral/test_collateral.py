@@ -146,7 +146,7 @@ def test_a_refresh_keeps_the_content_and_costs_little(chain: Chain, verifier: Co
     content = view.call()[0][0]
     second = chain.send(verifier.functions.submitTcbInfo(*info_arguments(due=NOW + 30 * DAY)))
     assert view.call()[0][:3] == (content, NOW - DAY, NOW + 30 * DAY)
-    assert second["gasUsed"] < first["gasUsed"] - 90_000
+    assert second["gasUsed"] < first["gasUsed"] - 70_000
 
     changed = replace(INFO, evaluation_number=18, levels=INFO.levels[:1])
     chain.send(verifier.functions.submitTcbInfo(*info_arguments(changed)))

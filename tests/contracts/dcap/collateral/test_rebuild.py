@@ -21,6 +21,7 @@ from xmtp_tee.attestation.dcap.tcb_info import compact_tcb_info, tcb_info_text
 from xmtp_tee.attestation.simulator import QeIdentityRecipe, TcbInfoRecipe
 
 TCB_INFOS = [
+    "2025-06/tcbinfo.json",
     "2025-06/tcbinfov3_00806f050000.json",
     "2025-06/tcbinfov3_90C06F000000.json",
     "2025-08/sgx_tcbinfov3_00606a000000.json",
@@ -89,10 +90,11 @@ def test_intels_tcb_info_is_rebuilt(chain: Chain, reader: Contract, name: str) -
     summary, digest, _ = chain.call(reader.functions.readTcbInfo(compact))
     assert digest == hashlib.sha256(text.encode()).digest()
     info = json.loads(text)
-    assert summary[0] == {"SGX": 1, "TDX": 2}[info["id"]]
-    assert summary[1].hex() == info["fmspc"].lower()
-    assert summary[2].hex() == info["pceId"].lower()
-    assert summary[5] == info["tcbEvaluationDataNumber"]
+    assert summary[0] == info["version"]
+    assert summary[1] == {"SGX": 1, "TDX": 2}[info.get("id", "SGX")]
+    assert summary[2].hex() == info["fmspc"].lower()
+    assert summary[3].hex() == info["pceId"].lower()
+    assert summary[6] == info["tcbEvaluationDataNumber"]
 
 
 @pytest.mark.parametrize("name", QE_IDENTITIES)
@@ -277,10 +279,19 @@ def test_trailing_bytes_are_refused(chain: Chain, reader: Contract, plain: bytes
     assert refusal(chain, reader.functions.qeIdentityText(identity[:-1])) == "CompactLengthMismatch"
 
 
-@pytest.mark.parametrize("form", [0, 3, 4, 255])
-def test_unknown_forms_are_refused(chain: Chain, reader: Contract, plain: bytes, form: int) -> None:
+@pytest.mark.parametrize("form", [0, 4, 5, 255])
+def test_unknown_forms_of_tcb_info_are_refused(
+    chain: Chain, reader: Contract, plain: bytes, form: int
+) -> None:
     changed = bytes([form]) + plain[1:]
     assert refusal(chain, reader.functions.tcbInfoText(changed)) == "TcbInfoFormUnsupported"
+
+
+@pytest.mark.parametrize("form", [0, 3, 4, 255])
+def test_unknown_forms_of_identities_are_refused(
+    chain: Chain, reader: Contract, plain: bytes, form: int
+) -> None:
+    changed = bytes([form]) + plain[1:]
     assert refusal(chain, reader.functions.qeIdentityText(changed)) == "QeIdentityFormUnsupported"
 
 

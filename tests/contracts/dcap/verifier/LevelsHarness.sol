@@ -14,11 +14,16 @@ contract LevelsHarness {
         pure
         returns (TcbStatus)
     {
-        return TcbLevels.tdxStatus(levels, sgxSvns, pcesvn, teeTcbSvn, seamSigner);
+        (uint256 platform, uint256 module) = TcbLevels.tdxLevels(levels, sgxSvns, pcesvn, teeTcbSvn, seamSigner);
+        return TcbConvergence.converge(TcbLevels.statusOf(platform), TcbLevels.statusOf(module), TcbPart.TDX_MODULE);
+    }
+
+    function sgxStatus(bytes memory levels, bytes16 sgxSvns, uint16 pcesvn) external pure returns (TcbStatus) {
+        return TcbLevels.statusOf(TcbLevels.sgxLevel(levels, sgxSvns, pcesvn));
     }
 
     function qeStatus(bytes memory identity, Environment memory qe) external pure returns (TcbStatus) {
-        return QeLevels.status(identity, qe);
+        return TcbLevels.statusOf(QeLevels.level(identity, qe));
     }
 
     function converge(TcbStatus platform, TcbStatus status, TcbPart part) external pure returns (TcbStatus) {

@@ -39,13 +39,13 @@ contract TcbLevelsTest {
 
     /// @dev What TcbInfo keeps: one identity of version `version` with one up-to-date level at 0.
     function _kept(Level[] memory levels, uint8 version) private pure returns (bytes memory kept) {
-        kept = abi.encodePacked(uint16(0), SIGNER, bytes8(0), uint8(1), version, SIGNER, bytes8(0), uint8(1));
-        kept = abi.encodePacked(kept, uint16(0), uint8(TcbStatus.UP_TO_DATE), bytes13(0));
+        kept = abi.encodePacked(uint16(0), SIGNER, bytes8(0), uint8(1), version, uint8(0), uint8(1));
+        kept = abi.encodePacked(kept, uint16(0), uint8(TcbStatus.UP_TO_DATE), bytes8(0));
         (kept[0], kept[1]) = (bytes1(uint8(kept.length >> 8)), bytes1(uint8(kept.length)));
         kept = abi.encodePacked(kept, uint8(levels.length));
         for (uint256 i = 0; i < levels.length; ++i) {
             Level memory level = levels[i];
-            kept = abi.encodePacked(kept, level.sgx, level.tdx, level.pcesvn, level.status, bytes13(0));
+            kept = abi.encodePacked(kept, level.sgx, level.tdx, level.pcesvn, level.status, bytes8(0));
         }
     }
 
@@ -108,6 +108,61 @@ contract TcbLevelsTest {
         }
         levels[0] = Level(svns, tdx, 8, 1);
         require(_status(levels, svns, 7, tdx) == 0, "pcesvn one too low must not match");
+    }
+
+    function testFuzz_sgx_matches_what_the_naive_reference_matches(
+        bytes16[4] memory sgx,
+        uint16[4] memory pcesvn,
+        uint256 near
+    ) external view {
+        Level[] memory levels = new Level[](3);
+        bytes memory kept = abi.encodePacked(uint8(3));
+        for (uint256 i = 0; i < 3; ++i) {
+            uint8 mode = uint8(near >> (8 * i));
+            levels[i] = Level(
+                mode & 1 == 0 ? _nudged(sgx[0], near >> (24 + 32 * i)) : sgx[i + 1],
+                0,
+                mode & 4 == 0 ? pcesvn[0] : pcesvn[i + 1],
+                uint8(1 + i)
+            );
+            kept = abi.encodePacked(kept, levels[i].sgx, levels[i].pcesvn, levels[i].status, bytes8(0));
+        }
+        uint8 expected = _naive(levels, sgx[0], pcesvn[0], 0);
+        try HARNESS.sgxStatus(kept, sgx[0], pcesvn[0]) returns (TcbStatus status) {
+            require(uint8(status) == expected, "differs from the reference");
+        } catch (bytes memory reason) {
+            require(bytes4(reason) == IDcapVerifier.TcbLevelNotFound.selector, "another error");
+            require(expected == 0, "the reference finds a level");
+        }
+    }
+
+    function test_the_bytes_after_the_svns_of_an_sgx_level_do_not_count() external view {
+        // PCESVN, status and advisories of the level, all bits set, must not be compared as SVNs.
+        bytes memory kept = abi.encodePacked(uint8(1), bytes16(0), uint16(0), uint8(1), bytes8(type(uint64).max));
+        require(HARNESS.sgxStatus(kept, 0, 0) == TcbStatus.UP_TO_DATE, "matches");
+    }
+
+    function test_a_module_identity_with_a_signer_of_its_own_is_judged_by_that() external {
+        bytes32 other = keccak256("other");
+        bytes memory kept = abi.encodePacked(uint16(0), SIGNER, bytes8(0), uint8(2));
+        kept = abi.encodePacked(kept, uint8(1), uint8(1), other, bytes8(0), uint8(1), uint16(0), uint8(5), bytes8(0));
+        kept = abi.encodePacked(kept, uint8(3), uint8(0), uint8(1), uint16(0), uint8(1), bytes8(0));
+        (kept[0], kept[1]) = (bytes1(uint8(kept.length >> 8)), bytes1(uint8(kept.length)));
+        kept = abi.encodePacked(kept, uint8(1), bytes32(0), uint16(0), uint8(1), bytes8(0));
+        bytes16 first = bytes16(uint128(0x0001 << 112));
+        bytes16 third = bytes16(uint128(0x0003 << 112));
+        require(HARNESS.tdxStatus(kept, 0, 0, first, other) == TcbStatus.OUT_OF_DATE, "its own");
+        require(HARNESS.tdxStatus(kept, 0, 0, third, SIGNER) == TcbStatus.UP_TO_DATE, "the shared");
+        _requireMismatch(kept, first, SIGNER);
+        _requireMismatch(kept, third, other);
+    }
+
+    function _requireMismatch(bytes memory kept, bytes16 svn, bytes32 signer) private view {
+        try HARNESS.tdxStatus(kept, 0, 0, svn, signer) returns (TcbStatus) {
+            revert("not refused");
+        } catch (bytes memory reason) {
+            require(bytes4(reason) == IDcapVerifier.TdxModuleMismatch.selector, "another error");
+        }
     }
 
     function test_components_0_and_1_do_not_count_for_a_module_with_a_version() external view {

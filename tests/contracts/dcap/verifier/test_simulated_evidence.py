@@ -9,15 +9,18 @@ import pytest
 from web3.contract import Contract
 
 from tests.support.chain import Anvil, Chain, Reverted
-from tests.support.dcap import submit_all
+from tests.support.dcap import Judgement, Report, submit_all
 from xmtp_tee.attestation.dcap.compact import compact_quote
 from xmtp_tee.attestation.dcap.evidence import (
     known_platform_evidence,
     new_platform_evidence,
+    platform_handle,
     quote_pck_leaf,
 )
 from xmtp_tee.attestation.dcap.pck import parse_pck_certificate
-from xmtp_tee.attestation.kinds import TcbStatus
+from xmtp_tee.attestation.dcap.submissions import plan_submissions
+from xmtp_tee.attestation.kinds import TcbStatus, TeeKind
+from xmtp_tee.attestation.quote import parse_quote
 from xmtp_tee.attestation.simulator import (
     CollateralRecipe,
     DevelopmentPki,
@@ -26,12 +29,15 @@ from xmtp_tee.attestation.simulator import (
     QeLevel,
     QuoteRecipe,
     QuotingEnclave,
+    SgxRecipe,
     TcbInfoRecipe,
     TdRecipe,
     TdxModuleIdentity,
     TdxModuleLevel,
     development_pki,
 )
+from xmtp_tee.attestation.workload import workload_id
+from xmtp_tee.hashing import keccak256
 
 NOW = 1_760_000_000
 ISSUED = NOW - 1000
@@ -65,14 +71,15 @@ def verify(
     verifier: Contract,
     quote: bytes | None = None,
     collateral: CollateralRecipe | None = None,
-) -> tuple[int, int, bytes, bytes, bytes, bytes]:
+) -> Report:
     """Submit the collateral, then verify the quote by a call."""
     submit_all(chain, verifier, (collateral or CollateralRecipe()).build(ISSUED))
     evidence = new_platform_evidence(quote or QuoteRecipe().build())[1:]
-    report: tuple[int, int, bytes, bytes, bytes, bytes] = chain.call(
-        verifier.functions.verify(evidence)
-    )
-    return report
+    return Report.of(chain.call(verifier.functions.verify(evidence)))
+
+
+def judged(chain: Chain, verifier: Contract, platform: bytes) -> Judgement:
+    return Judgement.of(chain.call(verifier.functions.judgePlatform(platform)))
 
 
 def refusal(
@@ -110,7 +117,7 @@ def test_the_development_root_says_so(verifier: Contract) -> None:
 
 
 def test_simulated_evidence_is_up_to_date(chain: Chain, verifier: Contract) -> None:
-    assert verify(chain, verifier)[1] == TcbStatus.UP_TO_DATE
+    assert verify(chain, verifier).status == TcbStatus.UP_TO_DATE
 
 
 # --- who signed ------------------------------------------------------------------------------------
@@ -143,7 +150,11 @@ def test_an_attestation_key_that_the_qe_does_not_bind_is_refused(
 def test_authentication_data_of_another_size_is_refused(
     chain: Chain, verifier: Contract, size: int
 ) -> None:
-    refused = refusal(chain, verifier, QuoteRecipe(auth_data=b"a" * size).build())
+    submit_all(chain, verifier, CollateralRecipe().build(ISSUED))
+    evidence = new_platform_evidence(QuoteRecipe().build())[1:-32] + b"a" * size
+    with pytest.raises(Reverted) as caught:
+        chain.call(verifier.functions.verify(evidence))
+    refused = caught.value
     assert refused.name == "QeAuthDataSize"
     assert refused.args_by_name == {"got": size, "expected": 32}
 
@@ -160,8 +171,8 @@ def test_a_platform_revoked_after_its_registration_loses_its_status(
     report = verify(chain, verifier)
     quote = QuoteRecipe().build()
     chain.send(verifier.functions.verify(new_platform_evidence(quote)[1:]))
-    status = verifier.functions.platformStatus(report[3])
-    assert chain.call(status) == TcbStatus.UP_TO_DATE
+    status = verifier.functions.judgePlatform(report.platform)
+    assert chain.call(status)[0] == TcbStatus.UP_TO_DATE
     pki = development_pki()
     serial = pki.issue_pck().certificate.serial_number
     crl = pki.crl(
@@ -179,7 +190,7 @@ def test_a_platform_revoked_after_its_registration_loses_its_status(
 
 
 def test_a_revoked_tcb_signer_ends_its_collateral(chain: Chain, verifier: Contract) -> None:
-    platform = verify(chain, verifier)[3]
+    platform = verify(chain, verifier).platform
     chain.send(verifier.functions.verify(new_platform_evidence(QuoteRecipe().build())[1:]))
     pki = development_pki()
     crl = pki.crl(
@@ -191,7 +202,7 @@ def test_a_revoked_tcb_signer_ends_its_collateral(chain: Chain, verifier: Contra
     )
     chain.send(verifier.functions.submitCrl(crl))
     with pytest.raises(Reverted) as refused:
-        chain.call(verifier.functions.platformStatus(platform))
+        chain.call(verifier.functions.judgePlatform(platform))
     assert refused.value.name == "AuthorityRevoked"
 
 
@@ -224,7 +235,7 @@ def test_a_td_with_a_harmless_attribute_is_accepted(
     chain: Chain, verifier: Contract, bit: int
 ) -> None:
     quote = quote_with_td(td_attributes=1 << 28 | 1 << bit)
-    assert verify(chain, verifier, quote)[1] == TcbStatus.UP_TO_DATE
+    assert verify(chain, verifier, quote).status == TcbStatus.UP_TO_DATE
 
 
 def test_seam_attributes_are_refused(chain: Chain, verifier: Contract) -> None:
@@ -259,7 +270,7 @@ def test_a_module_of_the_first_generation_is_judged_by_all_components(
     quote = quote_with_td(tee_tcb_svn=bytes([reached, 0, *SVNS.tdx[2:]]))
     level = replace(SVNS, tdx=(reached, 0, *SVNS.tdx[2:]))
     collateral = with_tcb_info(levels=(level,))
-    assert verify(chain, verifier, quote, collateral)[1] == TcbStatus.UP_TO_DATE
+    assert verify(chain, verifier, quote, collateral).status == TcbStatus.UP_TO_DATE
     below = quote_with_td(tee_tcb_svn=bytes([reached - 1, 0, *SVNS.tdx[2:]]))
     with pytest.raises(Reverted) as refused:
         chain.call(verifier.functions.verify(new_platform_evidence(below)[1:]))
@@ -287,7 +298,7 @@ def test_another_quoting_enclave_is_refused(
 def test_attributes_outside_the_mask_are_free(chain: Chain, verifier: Contract) -> None:
     """Bit 2 is MODE64BIT, bytes 8 to 15 are XFRM: the identity's mask leaves both out."""
     quote = quote_with_qe(attributes=bytes.fromhex("11000000000000000700000000000000"))
-    assert verify(chain, verifier, quote)[1] == TcbStatus.UP_TO_DATE
+    assert verify(chain, verifier, quote).status == TcbStatus.UP_TO_DATE
 
 
 # --- security level --------------------------------------------------------------------------------
@@ -300,7 +311,9 @@ def test_one_sgx_component_below_every_level_is_refused(
     level = replace(SVNS, sgx=tuple(7 for _ in range(16)))
     components = [7] * 16
     good = QuoteRecipe(platform=replace(Platform(), tcb_components=tuple(components))).build()
-    assert verify(chain, verifier, good, with_tcb_info(levels=(level,)))[1] == TcbStatus.UP_TO_DATE
+    assert (
+        verify(chain, verifier, good, with_tcb_info(levels=(level,))).status == TcbStatus.UP_TO_DATE
+    )
     components[index] = 6
     bad = QuoteRecipe(platform=replace(Platform(), tcb_components=tuple(components))).build()
     with pytest.raises(Reverted) as refused:
@@ -322,7 +335,9 @@ def test_one_tdx_component_below_every_level_is_refused(
     level = replace(SVNS, tdx=tuple(svns))
     reached = [6, 1, *svns[2:]]
     good = quote_with_td(tee_tcb_svn=bytes(reached))
-    assert verify(chain, verifier, good, with_tcb_info(levels=(level,)))[1] == TcbStatus.UP_TO_DATE
+    assert (
+        verify(chain, verifier, good, with_tcb_info(levels=(level,))).status == TcbStatus.UP_TO_DATE
+    )
     reached[index] -= 1
     bad = quote_with_td(tee_tcb_svn=bytes(reached))
     with pytest.raises(Reverted) as refused:
@@ -333,7 +348,7 @@ def test_one_tdx_component_below_every_level_is_refused(
 def test_the_first_matching_level_counts(chain: Chain, verifier: Contract) -> None:
     levels = (replace(SVNS, pce_svn=99), replace(SVNS, status="ConfigurationNeeded"), SVNS)
     report = verify(chain, verifier, None, with_tcb_info(levels=levels))
-    assert report[1] == TcbStatus.CONFIGURATION_NEEDED
+    assert report.status == TcbStatus.CONFIGURATION_NEEDED
 
 
 @pytest.mark.parametrize("status", [s for s in TcbStatus if s != TcbStatus.NONE])
@@ -345,7 +360,7 @@ def test_the_level_s_status_is_reported_and_revoked_refused(
         refused = refusal(chain, verifier, None, collateral)
         assert (refused.name, refused.arguments) == ("TcbRevoked", (0,))
     else:
-        assert verify(chain, verifier, None, collateral)[1] == status
+        assert verify(chain, verifier, None, collateral).status == status
 
 
 def test_a_revoked_module_is_refused(chain: Chain, verifier: Contract) -> None:
@@ -363,7 +378,7 @@ def test_an_outdated_module_makes_the_platform_outdated(chain: Chain, verifier: 
     levels = (TdxModuleLevel(isv_svn=7), TdxModuleLevel(isv_svn=6, status="OutOfDate"))
     identity = replace(TdxModuleIdentity(), levels=levels)
     report = verify(chain, verifier, None, with_tcb_info(module_identities=(identity,)))
-    assert report[1] == TcbStatus.OUT_OF_DATE
+    assert report.status == TcbStatus.OUT_OF_DATE
 
 
 def test_a_revoked_quoting_enclave_is_refused(chain: Chain, verifier: Contract) -> None:
@@ -380,7 +395,7 @@ def test_an_outdated_quoting_enclave_converges(chain: Chain, verifier: Contract)
         ),
     )
     report = verify(chain, verifier, None, collateral)
-    assert report[1] == TcbStatus.OUT_OF_DATE_CONFIGURATION_NEEDED
+    assert report.status == TcbStatus.OUT_OF_DATE_CONFIGURATION_NEEDED
 
 
 def test_a_platform_of_another_pce_finds_no_tcb_info(chain: Chain, verifier: Contract) -> None:
@@ -395,24 +410,26 @@ def test_a_platform_of_another_pce_finds_no_tcb_info(chain: Chain, verifier: Con
 
 
 def test_newer_collateral_rejudges_a_recorded_platform(chain: Chain, verifier: Contract) -> None:
-    platform = verify(chain, verifier)[3]
+    platform = verify(chain, verifier).platform
     quote = QuoteRecipe().build()
     chain.send(verifier.functions.verify(new_platform_evidence(quote)[1:]))
-    status = verifier.functions.platformStatus(platform)
+    status = verifier.functions.judgePlatform(platform)
 
     def refresh(later: int, **changes: object) -> None:
         newer = replace(BASE, evaluation_number=17 + later, **changes)  # type: ignore[arg-type]
         submit_all(chain, verifier, CollateralRecipe(tcb_info=newer).build(ISSUED + later))
 
     refresh(1)
-    assert chain.call(status) == TcbStatus.UP_TO_DATE
+    assert chain.call(status)[0] == TcbStatus.UP_TO_DATE
     refresh(2, levels=(replace(SVNS, pce_svn=12), replace(SVNS, status="OutOfDate")))
-    assert chain.call(status) == TcbStatus.OUT_OF_DATE
+    assert chain.call(status)[0] == TcbStatus.OUT_OF_DATE
     evidence = known_platform_evidence(quote)[1:]
-    assert chain.call(verifier.functions.verify(evidence))[1] == TcbStatus.OUT_OF_DATE
+    assert (
+        Report.of(chain.call(verifier.functions.verify(evidence))).status == TcbStatus.OUT_OF_DATE
+    )
     # The new judgement is remembered with the platform.
     chain.send(verifier.functions.verify(evidence))
-    assert verifier.functions.platform(platform).call()[4] == TcbStatus.OUT_OF_DATE
+    assert verifier.functions.platform(platform).call()[9] == TcbStatus.OUT_OF_DATE
     refresh(3, levels=(replace(SVNS, status="Revoked"),))
     with pytest.raises(Reverted) as refused:
         chain.call(status)
@@ -423,16 +440,16 @@ def test_newer_collateral_rejudges_a_recorded_platform(chain: Chain, verifier: C
     assert refused.value.name == "TcbLevelNotFound"
     # Back to the first content: a remembered judgement of another content is not used.
     refresh(5)
-    assert chain.call(status) == TcbStatus.UP_TO_DATE
+    assert chain.call(status)[0] == TcbStatus.UP_TO_DATE
 
 
 def test_collateral_counts_until_the_grace_ends(chain: Chain, verifier: Contract) -> None:
     collateral = CollateralRecipe(lifetime=DAY, crl_lifetime=30 * DAY)
-    platform = verify(chain, verifier, None, collateral)[3]
+    platform = verify(chain, verifier, None, collateral).platform
     chain.send(verifier.functions.verify(new_platform_evidence(QuoteRecipe().build())[1:]))
-    status = verifier.functions.platformStatus(platform)
+    status = verifier.functions.judgePlatform(platform)
     chain.warp(to=ISSUED + DAY + GRACE - 1)
-    assert chain.call(status) == TcbStatus.UP_TO_DATE
+    assert chain.call(status)[0] == TcbStatus.UP_TO_DATE
     chain.warp(to=ISSUED + DAY + GRACE)
     with pytest.raises(Reverted) as refused:
         chain.call(status)
@@ -444,11 +461,359 @@ def test_every_byte_of_simulated_evidence_is_covered(chain: Chain, verifier: Con
     verify(chain, verifier, quote)
     chain.send(verifier.functions.verify(new_platform_evidence(quote)[1:]))
     pck = parse_pck_certificate(quote_pck_leaf(quote))
-    evidence = b"\0" + pck.pck_id + pck.x + pck.y + compact_quote(quote)
+    evidence = b"\0" + pck.x + pck.y + pck.packed + compact_quote(quote)
     assert evidence == known_platform_evidence(quote)[1:]
-    assert chain.call(verifier.functions.verify(evidence))[1] == TcbStatus.UP_TO_DATE
+    assert Report.of(chain.call(verifier.functions.verify(evidence))).status == TcbStatus.UP_TO_DATE
     for position in range(1, len(evidence), 5):
         changed = bytearray(evidence)
         changed[position] ^= 0x80
         with pytest.raises(Reverted):
             chain.call(verifier.functions.verify(bytes(changed)))
+
+
+# --- the other kinds of quotes ---------------------------------------------------------------------
+
+
+def sgx_refusal(
+    chain: Chain, verifier: Contract, recipe: QuoteRecipe, **changes: object
+) -> Reverted:
+    tcb_info = TcbInfoRecipe.sgx_v3(**changes)
+    return refusal(chain, verifier, recipe.build(), CollateralRecipe.sgx(tcb_info=tcb_info))
+
+
+def sgx_report(
+    chain: Chain, verifier: Contract, recipe: QuoteRecipe | None = None, **changes: object
+) -> Report:
+    tcb_info = TcbInfoRecipe.sgx_v3(**changes)
+    quote = (recipe or QuoteRecipe.sgx_v3()).build()
+    return verify(chain, verifier, quote, CollateralRecipe.sgx(tcb_info=tcb_info))
+
+
+def test_a_simulated_sgx_quote_is_up_to_date(chain: Chain, verifier: Contract) -> None:
+    quote = QuoteRecipe.sgx_v3().build()
+    report = verify(chain, verifier, quote, CollateralRecipe.sgx())
+    assert (report.tee, report.status) == (TeeKind.SGX, TcbStatus.UP_TO_DATE)
+    assert report.workload == workload_id(parse_quote(quote))
+    assert report.platform == platform_handle(quote)
+    assert report.judgement.family == Platform().fmspc + bytes(10)
+    assert report.judgement.instance == Platform().ppid
+
+
+def test_an_sgx_enclave_under_debug_is_refused(chain: Chain, verifier: Contract) -> None:
+    recipe = QuoteRecipe.sgx_v3(SgxRecipe(flags=SgxRecipe().flags | 1 << 1))
+    refused = sgx_refusal(chain, verifier, recipe)
+    assert refused.name == "DebugEnclave"
+    assert refused.args_by_name == {"attributes": bytes([0x07]) + bytes(7)}
+
+
+@pytest.mark.parametrize("bit", [3, 4, 5, 8, 9, 11, 63])
+def test_sgx_attributes_that_an_application_must_not_have_are_refused(
+    chain: Chain, verifier: Contract, bit: int
+) -> None:
+    """PROVISION_KEY is 4, EINITTOKEN_KEY 5; the others are reserved."""
+    recipe = QuoteRecipe.sgx_v3(SgxRecipe(flags=SgxRecipe().flags | 1 << bit))
+    assert sgx_refusal(chain, verifier, recipe).name == "SgxAttributesRefused"
+
+
+def test_an_sgx_enclave_without_init_is_refused(chain: Chain, verifier: Contract) -> None:
+    recipe = QuoteRecipe.sgx_v3(SgxRecipe(flags=SgxRecipe().flags & ~1))
+    assert sgx_refusal(chain, verifier, recipe).name == "SgxAttributesRefused"
+
+
+@pytest.mark.parametrize("bit", [6, 7, 10])
+def test_an_sgx_enclave_with_cet_kss_or_aex_notify_is_accepted(
+    chain: Chain, verifier: Contract, bit: int
+) -> None:
+    recipe = QuoteRecipe.sgx_v3(SgxRecipe(flags=SgxRecipe().flags | 1 << bit))
+    assert sgx_report(chain, verifier, recipe).status == TcbStatus.UP_TO_DATE
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"mr_enclave": b"\1" * 32},
+        {"mr_signer": b"\1" * 32},
+        {"isv_prod_id": 9},
+        {"isv_svn": 9},
+        {"config_id": b"\1" * 64},
+        {"config_svn": 9},
+        {"isv_family_id": b"\1" * 16},
+        {"isv_ext_prod_id": b"\1" * 16},
+        {"misc_select": b"\1\0\0\0"},
+        {"xfrm": bytes.fromhex("e602000000000000")},
+        {"flags": SgxRecipe().flags | 1 << 7},
+    ],
+)
+def test_each_part_of_an_sgx_enclave_s_identity_is_in_the_workload_id(
+    chain: Chain, verifier: Contract, change: dict[str, object]
+) -> None:
+    base = sgx_report(chain, verifier)
+    other = sgx_report(chain, verifier, QuoteRecipe.sgx_v3(replace(SgxRecipe(), **change)))  # type: ignore[arg-type]
+    assert other.workload != base.workload
+
+
+def test_report_data_and_cpu_svn_are_not_in_an_sgx_workload_id(
+    chain: Chain, verifier: Contract
+) -> None:
+    changed = SgxRecipe(report_data=b"\7" * 64, cpu_svn=b"\7" * 16)
+    base = sgx_report(chain, verifier)
+    other = sgx_report(chain, verifier, QuoteRecipe.sgx_v3(changed))
+    assert other.workload == base.workload
+    assert other.report_data == b"\7" * 64
+
+
+@pytest.mark.parametrize("index", range(16))
+def test_one_component_of_an_sgx_platform_below_every_level_is_refused(
+    chain: Chain, verifier: Contract, index: int
+) -> None:
+    components = [7] * 16
+    components[index] = 6
+    platform = replace(Platform(), tcb_components=tuple(components))
+    level = replace(SVNS, sgx=(7,) * 16)
+    refused = sgx_refusal(chain, verifier, QuoteRecipe.sgx_v3(platform=platform), levels=(level,))
+    assert refused.name == "TcbLevelNotFound"
+
+
+def test_pcesvn_of_an_sgx_platform_below_every_level_is_refused(
+    chain: Chain, verifier: Contract
+) -> None:
+    recipe = QuoteRecipe.sgx_v3()
+    levels = (replace(SVNS, pce_svn=12),)
+    assert sgx_refusal(chain, verifier, recipe, levels=levels).name == "TcbLevelNotFound"
+
+
+@pytest.mark.parametrize("part", ["level", "enclave", "certificate"])
+def test_revoked_at_every_level_of_an_sgx_platform_is_refused(
+    chain: Chain, verifier: Contract, part: str
+) -> None:
+    collateral = {
+        "level": lambda: CollateralRecipe.sgx(
+            tcb_info=TcbInfoRecipe.sgx_v3(levels=(replace(SVNS, status="Revoked"),))
+        ),
+        "enclave": lambda: CollateralRecipe.sgx(
+            qe_identity=QeIdentityRecipe.sgx(levels=(QeLevel(status="Revoked"),))
+        ),
+        "certificate": lambda: CollateralRecipe.sgx(
+            revoked_by_ca=(development_pki().issue_pck().certificate.serial_number,)
+        ),
+    }[part]()
+    refused = refusal(chain, verifier, QuoteRecipe.sgx_v3().build(), collateral)
+    expected = {"level": ("TcbRevoked", (0,)), "enclave": ("TcbRevoked", (2,))}
+    if part in expected:
+        assert (refused.name, refused.arguments) == expected[part]
+    else:
+        assert refused.name == "CertificateRevoked"
+
+
+def test_an_sgx_quote_is_not_judged_by_tdx_collateral(chain: Chain, verifier: Contract) -> None:
+    refused = refusal(chain, verifier, QuoteRecipe.sgx_v3().build())
+    assert refused.name == "TcbInfoUnknown"
+
+
+def test_tdx_v5_with_a_report_of_tdx_10_is_the_same_workload_as_version_4(
+    chain: Chain, verifier: Contract
+) -> None:
+    old = verify(chain, verifier)
+    new = verify(chain, verifier, QuoteRecipe.tdx_v5_td_10().build())
+    assert new == old
+
+
+def test_tdx_v5_with_a_report_of_tdx_15_is_another_workload(
+    chain: Chain, verifier: Contract
+) -> None:
+    quote = QuoteRecipe.tdx_v5().build()
+    report = verify(chain, verifier, quote)
+    assert report.status == TcbStatus.UP_TO_DATE
+    assert report.workload == workload_id(parse_quote(quote))
+    assert report.workload != verify(chain, verifier).workload
+    service = QuoteRecipe.tdx_v5(replace(TdRecipe(), mr_service_td=b"\1" * 48)).build()
+    assert verify(chain, verifier, service).workload != report.workload
+
+
+@pytest.mark.parametrize(
+    ("body_type", "body_size"), [(1, 384), (2, 648), (3, 584), (4, 648), (3, 649), (0, 0)]
+)
+def test_another_body_of_version_5_is_refused(
+    chain: Chain, verifier: Contract, body_type: int, body_size: int
+) -> None:
+    evidence = bytearray(new_platform_evidence(QuoteRecipe.tdx_v5().build())[1:])
+    submit_all(chain, verifier, CollateralRecipe().build(ISSUED))
+    start = 3 + int.from_bytes(evidence[1:3], "big") + 48
+    evidence[start : start + 6] = body_type.to_bytes(2, "little") + body_size.to_bytes(4, "little")
+    with pytest.raises(Reverted) as refused:
+        chain.call(verifier.functions.verify(bytes(evidence)))
+    assert refused.value.name == "QuoteBodyUnsupported"
+    assert refused.value.arguments == (body_type, body_size)
+
+
+def test_a_replaced_module_never_judges_better_than_the_one_that_started_the_td(
+    chain: Chain, verifier: Contract
+) -> None:
+    """Intel's library would say "TD relaunch advised"; here the platform stays out of date."""
+    levels = (TdxModuleLevel(isv_svn=7), TdxModuleLevel(isv_svn=6, status="OutOfDate"))
+    collateral = with_tcb_info(module_identities=(replace(TdxModuleIdentity(), levels=levels),))
+    td = replace(TdRecipe(), tee_tcb_svn_2=bytes([7, 1, 3]) + bytes(13))
+    report = verify(chain, verifier, QuoteRecipe.tdx_v5(td).build(), collateral)
+    assert report.status == TcbStatus.OUT_OF_DATE
+
+
+@pytest.mark.parametrize(
+    ("recipe", "version", "tee"),
+    [(QuoteRecipe.sgx_v3(tee_type=0x81), 3, 0x81), (QuoteRecipe.tdx_v5(tee_type=0), 5, 0)],
+)
+def test_a_tee_type_of_another_version_is_refused(
+    chain: Chain, verifier: Contract, recipe: QuoteRecipe, version: int, tee: int
+) -> None:
+    good = (QuoteRecipe.sgx_v3() if version == 3 else QuoteRecipe.tdx_v5()).build()
+    evidence = bytearray(new_platform_evidence(good)[1:])
+    submit_all(chain, verifier, CollateralRecipe().build(ISSUED))
+    start = 3 + int.from_bytes(evidence[1:3], "big")
+    evidence[start : start + 48] = recipe.build()[:48]
+    with pytest.raises(Reverted) as refused:
+        chain.call(verifier.functions.verify(bytes(evidence)))
+    assert (refused.value.name, refused.value.arguments) == ("TeeTypeUnsupported", (tee,))
+
+
+# --- advisories ------------------------------------------------------------------------------------
+
+
+def listed(*advisories: int) -> bytes:
+    return keccak256(b"".join(number.to_bytes(2, "big") for number in advisories))[:8]
+
+
+def names(*advisories: int) -> tuple[str, ...]:
+    return tuple(f"INTEL-SA-{number:05d}" for number in advisories)
+
+
+def test_advisories_of_all_three_parts_are_committed_to(chain: Chain, verifier: Contract) -> None:
+    level = replace(SVNS, status="OutOfDate", advisory_ids=names(615, 1))
+    module = TdxModuleLevel(status="OutOfDate", advisory_ids=names(2))
+    collateral = replace(
+        with_tcb_info(
+            levels=(level,), module_identities=(replace(TdxModuleIdentity(), levels=(module,)),)
+        ),
+        qe_identity=QeIdentityRecipe(levels=(QeLevel(status="OutOfDate", advisory_ids=names(3)),)),
+    )
+    report = verify(chain, verifier, None, collateral)
+    assert report.status == TcbStatus.OUT_OF_DATE
+    assert report.judgement.advisories == listed(615, 1) + listed(2) + listed(3) + bytes(8)
+    # Order matters: the list is Intel's, as Intel wrote it.
+    assert listed(615, 1) != listed(1, 615)
+    evidence = new_platform_evidence(QuoteRecipe().build())[1:]
+    chain.send(verifier.functions.verify(evidence))
+    assert judged(chain, verifier, report.platform) == report.judgement
+    known = known_platform_evidence(QuoteRecipe().build())[1:]
+    assert Report.of(chain.call(verifier.functions.verify(known))) == report
+
+
+def test_a_platform_that_is_up_to_date_has_no_advisories(chain: Chain, verifier: Contract) -> None:
+    level = replace(SVNS, advisory_ids=names(615))
+    report = verify(chain, verifier, None, with_tcb_info(levels=(level,)))
+    assert report.judgement.advisories == bytes(32)
+
+
+def test_a_level_without_a_list_contributes_zero(chain: Chain, verifier: Contract) -> None:
+    level = replace(SVNS, status="ConfigurationNeeded")
+    report = verify(chain, verifier, None, with_tcb_info(levels=(level,)))
+    assert report.status == TcbStatus.CONFIGURATION_NEEDED
+    assert report.judgement.advisories == bytes(32)
+
+
+def test_advisories_follow_newer_collateral(chain: Chain, verifier: Contract) -> None:
+    """A remembered list is not shown under other collateral, nor once the platform is up to date."""
+    quote = QuoteRecipe().build()
+    first = verify(
+        chain,
+        verifier,
+        quote,
+        with_tcb_info(levels=(replace(SVNS, status="OutOfDate", advisory_ids=names(1)),)),
+    )
+    chain.send(verifier.functions.verify(new_platform_evidence(quote)[1:]))
+    for later, level, expected in (
+        (1, replace(SVNS, status="OutOfDate", advisory_ids=names(1, 2)), listed(1, 2) + bytes(24)),
+        (2, SVNS, bytes(32)),
+        (3, replace(SVNS, status="SWHardeningNeeded"), bytes(32)),
+    ):
+        info = replace(BASE, evaluation_number=17 + later, levels=(level,))
+        submit_all(chain, verifier, CollateralRecipe(tcb_info=info).build(ISSUED + later))
+        assert judged(chain, verifier, first.platform).advisories == expected
+        chain.send(verifier.functions.verify(known_platform_evidence(quote)[1:]))
+        assert judged(chain, verifier, first.platform).advisories == expected
+
+
+# --- TCB info of version 2 -------------------------------------------------------------------------
+
+
+def test_version_2_of_the_tcb_info_says_that_advisories_are_unknown(
+    chain: Chain, verifier: Contract
+) -> None:
+    level = replace(SVNS, status="SWHardeningNeeded")
+    collateral = CollateralRecipe.sgx(tcb_info=TcbInfoRecipe.sgx_v2(levels=(level,)))
+    report = verify(chain, verifier, QuoteRecipe.sgx_v3().build(), collateral)
+    assert report.status == TcbStatus.SW_HARDENING_NEEDED
+    assert report.judgement.advisories == b"\xff" * 8 + bytes(24)
+
+
+def test_version_2_of_the_tcb_info_never_replaces_version_3_in_force(
+    chain: Chain, verifier: Contract
+) -> None:
+    """Attack: the newer text of version 2 strips the advisories."""
+    level = replace(SVNS, status="SWHardeningNeeded", advisory_ids=names(615))
+    quote = QuoteRecipe.sgx_v3().build()
+    three = CollateralRecipe.sgx(tcb_info=TcbInfoRecipe.sgx_v3(levels=(level,)))
+    report = verify(chain, verifier, quote, three)
+    plain = replace(SVNS, status="UpToDate")
+    two = TcbInfoRecipe.sgx_v2(levels=(plain,), evaluation_number=18)
+    submit_all(chain, verifier, CollateralRecipe.sgx(tcb_info=two).build(ISSUED + 1))
+    evidence = new_platform_evidence(quote)[1:]
+    assert Report.of(chain.call(verifier.functions.verify(evidence))) == report
+
+
+def test_version_2_serves_once_version_3_has_lapsed_unless_it_is_older(
+    chain: Chain, verifier: Contract
+) -> None:
+    quote = QuoteRecipe.sgx_v3().build()
+    evidence = new_platform_evidence(quote)[1:]
+    old = TcbInfoRecipe.sgx_v2(evaluation_number=16)
+    verify(chain, verifier, quote, CollateralRecipe.sgx(tcb_info=old, lifetime=60 * DAY))
+    short = CollateralRecipe.sgx(tcb_info=TcbInfoRecipe.sgx_v3())
+    submit_all(chain, verifier, replace(short, lifetime=DAY, crl_lifetime=60 * DAY).build(ISSUED))
+    identity = CollateralRecipe.sgx(tcb_info=old, lifetime=60 * DAY).build(ISSUED + 1)
+    (step,) = (s for s in plan_submissions(identity) if s.function == "submitQeIdentity")
+    chain.send(verifier.functions.submitQeIdentity(*step.arguments))
+    chain.warp(to=ISSUED + DAY + GRACE)
+    with pytest.raises(Reverted) as refused:
+        chain.call(verifier.functions.verify(evidence))
+    assert refused.value.name == "TcbInfoLapsed"
+    newer = TcbInfoRecipe.sgx_v2(levels=(replace(SVNS, status="OutOfDate"),))
+    submit_all(
+        chain, verifier, CollateralRecipe.sgx(tcb_info=newer, lifetime=60 * DAY).build(ISSUED + 2)
+    )
+    assert (
+        Report.of(chain.call(verifier.functions.verify(evidence))).status == TcbStatus.OUT_OF_DATE
+    )
+
+
+def test_every_byte_of_simulated_sgx_and_tdx_15_evidence_is_covered(
+    chain: Chain, verifier: Contract
+) -> None:
+    for recipe, collateral in (
+        (QuoteRecipe.sgx_v3(), CollateralRecipe.sgx()),
+        (QuoteRecipe.tdx_v5(), CollateralRecipe()),
+    ):
+        quote = recipe.build()
+        verify(chain, verifier, quote, collateral)
+        chain.send(verifier.functions.verify(new_platform_evidence(quote)[1:]))
+        evidence = known_platform_evidence(quote)[1:]
+        calls = (
+            verifier.functions.verify(
+                evidence[:i] + bytes([evidence[i] ^ 0x80]) + evidence[i + 1 :]
+            )
+            for i in range(len(evidence))
+        )
+        accepted = [
+            i
+            for i, outcome in enumerate(chain.outcomes(calls))
+            if not isinstance(outcome, Reverted)
+        ]
+        assert accepted == []

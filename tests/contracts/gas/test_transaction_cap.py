@@ -1,0 +1,76 @@
+"""EIP-7825 caps a transaction at 2**24 gas: every state-changing function stays under it.
+
+The figures are those of ``benchmarks/results/gas.json``: receipts of whole transactions, with cold storage and,
+where size matters, on the largest collateral that Intel has published. ``make gas-check`` keeps them true.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+CAP = 2**24
+
+# What bounds each function, by the figures in which it is the expensive part.
+MEASURED = {
+    "AttestationVerifier.verify": ["register_with_quote_new_platform"],
+    "DcapVerifier.submitCrl": ["submit_pck_crl_129_entries", "submit_root_crl"],
+    # Stores some of the entries that submitCrl stores all at once.
+    "DcapVerifier.submitCrlEntries": ["submit_pck_crl_129_entries"],
+    "DcapVerifier.submitIntermediateCa": ["submit_intermediate_ca"],
+    "DcapVerifier.submitPckCertificate": ["submit_pck_certificate"],
+    "DcapVerifier.submitQeIdentity": ["submit_qe_identity"],
+    "DcapVerifier.submitTcbInfo": ["submit_tcb_info_sgx_v3_11_levels", "submit_tcb_info_tdx"],
+    "DcapVerifier.submitTcbSigner": ["submit_tcb_signer"],
+    "DcapVerifier.verify": ["verify_tdx_v4_real_first", "verify_tdx_v5_real_warm"],
+    "EnclavePolicy.addWorkload": ["policy_add_workload"],
+    "EnclavePolicy.allowStatus": ["policy_allow_status"],
+    "EnclavePolicy.denyFamily": ["policy_deny_family"],
+    "EnclavePolicy.denyPlatform": ["policy_deny_platform"],
+    "EnclaveRegistry.attest": ["attest_renewal", "register_with_quote_new_platform"],
+    "KeyRegistry.registerKeyBundleWithAttestation": [
+        "register_with_quote_first_on_platform",
+        "register_with_quote_new_platform",
+    ],
+    "KeyRegistry.revokeKeyBundle": ["revoke"],
+    "KeyRegistry.rotatePreKey": ["rotate_pre_key"],
+}
+
+# No loop and no input of free length: a few reads and writes each.
+CONSTANT_WORK = {
+    "EnclavePolicy.acceptOwnership",
+    "EnclavePolicy.allowFamily",
+    "EnclavePolicy.allowPlatform",
+    "EnclavePolicy.removeWorkload",
+    "EnclavePolicy.transferOwnership",
+    "EnclavePolicy.withdrawStatus",
+    "EnclaveRegistry.invalidate",
+    "KeyRegistry.acceptOwnership",
+    "KeyRegistry.pause",
+    "KeyRegistry.renounceOwnership",
+    "KeyRegistry.transferOwnership",
+    "KeyRegistry.unpause",
+}
+
+
+def state_changing_functions(root: Path) -> set[str]:
+    manifest = json.loads((root / "python/xmtp_tee/client/abi.json").read_text(encoding="utf-8"))
+    return {
+        f"{contract}.{entry['name']}"
+        for contract, abi in manifest.items()
+        for entry in abi
+        if entry["type"] == "function" and entry["stateMutability"] not in ("view", "pure")
+    }
+
+
+def test_every_state_changing_function_is_accounted_for(project_root: Path) -> None:
+    assert state_changing_functions(project_root) == MEASURED.keys() | CONSTANT_WORK
+
+
+@pytest.mark.parametrize("function", sorted(MEASURED))
+def test_function_stays_under_the_transaction_cap(project_root: Path, function: str) -> None:
+    figures = json.loads((project_root / "benchmarks/results/gas.json").read_text(encoding="utf-8"))
+    for key in MEASURED[function]:
+        assert 21_000 < figures["gas"][key] < CAP, key
