@@ -1,8 +1,10 @@
 """Brings collateral to the verifier, and shows what it has. Anyone may: what counts is Intel's signature.
 
 ape run collateral submit --file collateral.json --network ...
+ape run collateral submit --pccs https://pccs.example --quote quote.bin --network ...
 ape run collateral submit --development --network ethereum:local:foundry
 ape run collateral show
+ape run collateral watch --within 7d        # exit 4: something is due; 3: something has lapsed or is missing
 """
 
 from __future__ import annotations
@@ -15,10 +17,12 @@ from ape import networks
 from ape.cli import ConnectedProviderCommand
 
 from scripts._common import account_option, deployment_option, quiet, red, sending_account
-from xmtp_tee.attestation.collateral import Collateral
 from xmtp_tee.client.chain import Chain
 from xmtp_tee.client.collateral import CollateralSync
 from xmtp_tee.client.deployment import Deployment
+from xmtp_tee.client.holdings import State, worst
+from xmtp_tee.commands.collateral import duration
+from xmtp_tee.commands.collateral_source import Source, source_options
 from xmtp_tee.errors import XmtpTeeError
 
 
@@ -48,26 +52,16 @@ def cli() -> None:
 
 
 @cli.command(cls=ConnectedProviderCommand)
-@click.option(
-    "--file", "file", type=click.Path(path_type=Path, exists=True), help="dcap-qvl's JSON form."
-)
-@click.option("--development", is_flag=True, help="The simulator's collateral, issued now.")
+@source_options
 @deployment_option
 @account_option
-def submit(file: Path | None, development: bool, deployment: Path, alias: str | None) -> None:
+def submit(deployment: Path, alias: str | None, **flags) -> None:
     """Submit what the verifier lacks; what it knows already is skipped."""
     quiet()
-    if (file is None) != development:
-        raise click.ClickException("name either --file or --development")
     try:
         sync, chain, _ = _sync(deployment)
-        if file is not None:
-            collateral = Collateral.from_json(file.read_text(encoding="utf-8"))
-        else:
-            from xmtp_tee.attestation.simulator import CollateralRecipe
-
-            collateral = CollateralRecipe().build(chain.block().timestamp - 3600)
-        for item in sync.submit(collateral, ApeSender(sending_account(alias))):
+        collateral, leaf = Source(**flags).read(lambda: chain.block().timestamp)
+        for item in sync.submit(collateral, ApeSender(sending_account(alias)), leaf):
             click.echo(f"{item.what:<40} {f'gas {item.gas:,}' if item.sent else 'known already'}")
     except XmtpTeeError as error:
         raise click.ClickException(str(error)) from error
@@ -77,16 +71,43 @@ def submit(file: Path | None, development: bool, deployment: Path, alias: str | 
 @deployment_option
 def show(deployment: Path) -> None:
     """Show what the verifier has and until when."""
-    quiet()
+    _report(deployment, 0)
+
+
+@cli.command(cls=ConnectedProviderCommand)
+@click.option("--within", default="7d", show_default=True, metavar="TIME", help="Such as 7d, 12h.")
+@deployment_option
+def watch(within: str, deployment: Path) -> None:
+    """Exit 4 when something must be renewed within a time, 3 when something has lapsed or is missing."""
     try:
-        sync, chain, where = _sync(deployment)
-        now = chain.block().timestamp
-        for item in sync.holdings():
-            left = item.until - now
-            text = f"{left / 86_400:.1f} days left" if left > 0 else red("LAPSED")
-            date = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(item.until))
-            click.echo(f"{item.what:<40} until {date}  {text}")
+        seconds = duration(within)
     except XmtpTeeError as error:
         raise click.ClickException(str(error)) from error
+    state = _report(deployment, seconds)
+    if state >= State.DUE:
+        raise SystemExit(4 if state is State.DUE else 3)
+
+
+def _report(path: Path, within: int) -> State:
+    """Print every piece with what is left of it; return the worst state."""
+    quiet()
+    try:
+        sync, chain, where = _sync(path)
+        now = chain.block().timestamp
+        held = sync.holdings()
+    except XmtpTeeError as error:
+        raise click.ClickException(str(error)) from error
+    for item in held:
+        state = item.state(now, within)
+        text = f"{(item.until - now) / 86_400:.1f} days left"
+        if state >= State.DUE:
+            text = red(state.label.upper()) + f"  {text}"
+        date = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(item.until))
+        click.echo(
+            f"{item.what:<40} until {date}  {text}"
+            if item.until
+            else f"{item.what:<40} {red('MISSING')}"
+        )
     if where.development_root:
         click.echo(red("DEVELOPMENT root"))
+    return worst(held, now, within)

@@ -23,6 +23,10 @@ _COMMANDS = {
     "renew": ("xmtp_tee.commands.register:renew", "Renew the enclave's attestation on chain."),
     "revoke": ("xmtp_tee.commands.register:revoke", "Revoke a key bundle, for ever."),
     "status": ("xmtp_tee.commands.status:status", "What the registry says of an owner or a key."),
+    "collateral": (
+        "xmtp_tee.commands.collateral:collateral",
+        "Intel's data on chain: show, submit, watch when it lapses.",
+    ),
     "doctor": ("xmtp_tee.commands.doctor:doctor", "Look for faults of the environment."),
     "demo": (
         "xmtp_tee.commands.demo:demo",

@@ -44,19 +44,18 @@ ISSUED_AGO = 3600
 
 @dataclass(frozen=True)
 class Judged:
-    """Accepted with a status, or refused; ``why`` is for the report of a disagreement."""
+    """Accepted with what is said of workload and platform, or refused; ``why`` reports a disagreement."""
 
     accepted: bool
     status: int
     workload: bytes
+    advisories: bytes = b""
+    instance: bytes = b""
+    family: bytes = b""
     why: str = ""
 
     def agrees(self, other: Judged) -> bool:
-        return (self.accepted, self.status, self.workload) == (
-            other.accepted,
-            other.status,
-            other.workload,
-        )
+        return replace(self, why="") == replace(other, why="")
 
 
 REFUSED = (False, 0, b"")
@@ -71,7 +70,14 @@ def judge_in_python(quote: bytes, collateral: Collateral, now: int) -> Judged:
         )
     except XmtpTeeError as error:
         return Judged(*REFUSED, why=f"{error.code}: {error}")
-    return Judged(True, int(verified.status), verified.workload)
+    return Judged(
+        accepted=True,
+        status=int(verified.status),
+        workload=verified.workload,
+        advisories=verified.advisories,
+        instance=verified.ppid,
+        family=verified.fmspc.ljust(16, b"\0"),
+    )
 
 
 def judge_on_chain(chain: DeployChain, verifier: Any, quote: bytes) -> Judged:
@@ -83,7 +89,15 @@ def judge_on_chain(chain: DeployChain, verifier: Any, quote: bytes) -> Judged:
         return Judged(*REFUSED, why=f"{error.code}: {error}")
     except Reverted as error:
         return Judged(*REFUSED, why=str(error))
-    return Judged(True, report[1], bytes(report[2]))
+    status, advisories, instance, family = report[5]
+    return Judged(
+        accepted=True,
+        status=status,
+        workload=bytes(report[1]),
+        advisories=bytes(advisories),
+        instance=bytes(instance),
+        family=bytes(family),
+    )
 
 
 @pytest.fixture(scope="module")

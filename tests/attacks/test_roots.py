@@ -68,7 +68,7 @@ def test_genuine_quote_is_accepted_under_intels_root_and_simulated_is_refused(
     assert not chain.call(verifier.functions.developmentRoot())  # type: ignore[attr-defined]
     report = verify(chain, verifier, genuine)
     assert report[0] == 2  # type: ignore[index]
-    assert report[1] == 1  # type: ignore[index]
+    assert report[5][0] == 1  # type: ignore[index]
     with pytest.raises(Reverted) as refused:
         verify(chain, verifier, simulated)
     assert refused.value.name == "IssuerUnknown"
@@ -79,7 +79,7 @@ def test_simulated_quote_is_accepted_under_the_development_root_and_genuine_is_r
 ) -> None:
     verifier = deployed(chain, development_root_certificate(), "development")
     assert chain.call(verifier.functions.developmentRoot())  # type: ignore[attr-defined]
-    assert verify(chain, verifier, simulated)[1] == 1  # type: ignore[index]
+    assert verify(chain, verifier, simulated)[5][0] == 1  # type: ignore[index]
     with pytest.raises(Reverted) as refused:
         verify(chain, verifier, genuine)
     assert refused.value.name == "IssuerUnknown"

@@ -88,6 +88,38 @@ def test_policy_script_refuses_a_workload_without_a_source(operator: Operator) -
     assert "--source" in done.stdout + done.stderr
 
 
+def test_policy_script_denies_and_lifts(operator: Operator) -> None:
+    platform, family = "00112233445566778899aabbccddeeff", "de7e10000000"
+    operator.must("policy", "deny-platform", "tdx", platform, *NETWORK)
+    operator.must("policy", "deny-family", "tdx", family, *NETWORK)
+    listed = operator.must("policy", "list", *NETWORK)
+    assert f"denied: platform {platform}  tdx" in listed
+    assert f"denied: family {family}  tdx" in listed
+    operator.must("policy", "allow-platform", "tdx", platform, *NETWORK)
+    operator.must("policy", "allow-family", "tdx", family, *NETWORK)
+    assert "denied" not in operator.must("policy", "list", *NETWORK)
+    done = operator.run("policy", "deny-platform", "tdx", platform[2:], *NETWORK)
+    assert done.returncode != 0
+    assert "16 bytes" in done.stdout + done.stderr
+
+
+def test_policy_script_makes_and_withdraws_an_exception(operator: Operator) -> None:
+    workload, advisories = "0x" + "cd" * 32, "0x" + "ef" * 24 + "00" * 8
+    operator.must("policy", "add", workload, "--source", "https://example.org/code", *NETWORK)
+    exception = (workload, "SWHardeningNeeded", "--advisories", advisories)
+    operator.must("policy", "allow-status", *exception, "--days", "30", *NETWORK)
+    listed = operator.must("policy", "list", *NETWORK)
+    assert f"exception: {workload}  SWHardeningNeeded  advisories {advisories}  until" in listed
+    operator.must("policy", "withdraw-status", *exception, *NETWORK)
+    assert "exception" not in operator.must("policy", "list", *NETWORK)
+    for refused in (
+        (workload, "Revoked", "--advisories", "any", "--days", "1"),
+        (workload, "OutOfDate", "--advisories", "any", "--days", "91"),
+        (workload, "OutOfDate", "--advisories", "0x" + "00" * 32, "--days", "1"),
+    ):
+        assert operator.run("policy", "allow-status", *refused, *NETWORK).returncode != 0
+
+
 def test_collateral_script_submits_once_and_shows_what_is_held(operator: Operator) -> None:
     first = operator.must("collateral", "submit", "--development", *NETWORK)
     assert "gas" in first

@@ -87,6 +87,39 @@ def test_quote_is_brought_when_asked_for_although_the_enclave_is_trusted(
     assert done.with_quote
 
 
+class FrontRunner:
+    """Submits the evidence of a registration before the registration itself is sent."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.ran = 0
+
+    def __call__(self, registry: RegistrySync, monkeypatch: pytest.MonkeyPatch) -> None:
+        made = registry.evidence
+
+        def seen(*arguments: object) -> object:
+            evidence = made(*arguments)  # type: ignore[arg-type]
+            self.world.attest(evidence.attestation)
+            self.ran += 1
+            return evidence
+
+        monkeypatch.setattr(registry, "evidence", seen)
+
+
+def test_evidence_that_somebody_submits_first_does_not_stop_the_registration(
+    world: World, keys: KeyManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with world.undone():
+        key = identity(keys, world, OWNER)
+        registry, front_runner = world.registry(keys, OWNER), FrontRunner(world)
+        front_runner(registry, monkeypatch)
+        done = registry.register_on_chain(key.id)
+        assert front_runner.ran == 1
+        assert not done.with_quote
+        found = world.reader.get_on_chain_key(world.senders[OWNER].address, key.public_key)
+        assert found.pre_key == done.certificate.pre_key
+
+
 def test_verify_registration_compares_every_field(
     world: World, keys: KeyManager, registered: KeyInfo
 ) -> None:
@@ -98,6 +131,7 @@ def test_verify_registration_compares_every_field(
     assert {
         "root",
         "enclave",
+        "platform",
         "state",
         "expiry",
         "pre-key signature",

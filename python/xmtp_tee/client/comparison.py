@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from xmtp_tee.assurance import AssuranceLevel
 from xmtp_tee.attestation.address import parse_address
 from xmtp_tee.attestation.errors import PreKeySignatureInvalidError
+from xmtp_tee.attestation.kinds import TcbStatus
 from xmtp_tee.attestation.pre_key import verify_pre_key_signature
 from xmtp_tee.client.chain_errors import RegistrationMismatch, RegistrationRefused
 from xmtp_tee.client.key_manager import KeyManager
+from xmtp_tee.client.reasons import in_words
 from xmtp_tee.client.registry_reader import KeyState, OnChainKey, RegistryReader
 from xmtp_tee.errors import ExitCode, XmtpTeeError
 from xmtp_tee.verdict import Check, CheckResult, Verdict
@@ -88,11 +90,12 @@ def _standing(
     yield Check(
         "enclave",
         PASS if trusted else FAIL,
-        f"{key.authority}: {reason or 'trusted'}",
+        f"{key.authority}: {in_words(reason) or 'trusted'}",
         "attested, not expired, workload and TCB level accepted now",
         "The authority's quote was verified on chain; its standing is judged anew at every read.",
         POLICY,
     )
+    yield _platform(key, now)
     yield Check(
         "state",
         PASS if key.state is KeyState.ACTIVE else FAIL,
@@ -109,6 +112,25 @@ def _standing(
         else f"{now - key.expires_at} s ago",
         "in the future",
         "An expired pre-key must not be used.",
+        POLICY,
+    )
+
+
+def _platform(key: OnChainKey, now: int) -> Check:
+    """The platform by itself, so that a reader sees why an enclave failed, or that an exception carries it."""
+    platform = key.platform
+    denied = platform.platform_denied or platform.family_denied
+    result = PASS
+    if platform.problem or denied:
+        result = FAIL
+    elif platform.status is not TcbStatus.UP_TO_DATE:
+        result = WARN if platform.allowed_until > now else FAIL
+    return Check(
+        "platform",
+        result,
+        platform.in_words,
+        "UpToDate under the newest collateral on chain, and not denied",
+        "Newer collateral, a revocation or a denial ends trust at once, without a transaction per key.",
         POLICY,
     )
 

@@ -12,7 +12,7 @@ from xmtp_tee.attestation.address import checksum_address, parse_address
 from xmtp_tee.attestation.certificate import KeyBundleCertificate
 from xmtp_tee.client.accounts import Sender
 from xmtp_tee.client.chain import Block, Chain, Receipt
-from xmtp_tee.client.chain_errors import SenderError
+from xmtp_tee.client.chain_errors import ContractRefused, SenderError
 from xmtp_tee.client.collateral import CollateralSync
 from xmtp_tee.client.comparison import judge_registration, require_verified
 from xmtp_tee.client.deployment import Deployment
@@ -56,7 +56,9 @@ class RegistrySync:
         """Register a bundle of the sender; ``pre_key_id`` defaults to the newest.
 
         The quote comes along only while the enclave is not trusted on chain yet (``with_quote`` forces
-        the choice). A refusal raises :class:`ContractRefused` before anything is sent.
+        the choice). When somebody else submits the evidence first, which anyone who sees the transaction can,
+        the enclave is attested all the same and the certificate alone is sent. Any other refusal raises
+        :class:`ContractRefused`, before anything is sent unless the chain moved in between.
         """
         return self._publish(
             "registerKeyBundleWithAttestation", identity_key_id, pre_key_id, with_quote
@@ -156,15 +158,24 @@ class RegistrySync:
                 next_command="send from the owner's account (--keystore)",
             )
         proof, quoted = self.proof(certificate, with_quote=with_quote)
+        try:
+            receipt = self._send(function, certificate, proof)
+        except ContractRefused as refused:
+            if not (quoted and refused.error_name == "AttestationNotNewer"):
+                raise
+            proof, quoted = self.proof(certificate, with_quote=False)
+            receipt = self._send(function, certificate, proof)
+        authority = checksum_address(certificate.recover_authority())
+        return Published(receipt, certificate, authority, quoted)
+
+    def _send(self, function: str, certificate: KeyBundleCertificate, proof: bytes) -> Receipt:
         call = getattr(self.reader.key_registry.functions, function)(
             certificate.identity_key,
             certificate.pre_key,
             certificate.pre_key_signature,
             proof,
         )
-        receipt = self._chain.transact(call, self._sender)
-        authority = checksum_address(certificate.recover_authority())
-        return Published(receipt, certificate, authority, quoted)
+        return self._chain.transact(call, self._sender)
 
 
 def recent_block(chain: Chain) -> Block:

@@ -14,7 +14,7 @@ from web3.types import EventData
 
 from xmtp_tee.assurance import AssuranceLevel
 from xmtp_tee.attestation.address import checksum_address
-from xmtp_tee.attestation.kinds import Provenance
+from xmtp_tee.attestation.kinds import Provenance, TeeKind
 from xmtp_tee.client.abi import AbiEntry, contract_abi, error_name
 from xmtp_tee.client.chain import Chain
 from xmtp_tee.client.chain_errors import (
@@ -25,6 +25,8 @@ from xmtp_tee.client.chain_errors import (
     SenderError,
 )
 from xmtp_tee.client.deployment import Deployment
+from xmtp_tee.client.platform_state import PlatformState, read_platform
+from xmtp_tee.client.reasons import in_words
 
 
 class KeyState(IntEnum):
@@ -49,7 +51,8 @@ class Standing(IntEnum):
 class OnChainKey:
     """A bundle as the chain has it. Keys are 32 bytes, times unix seconds, addresses checksummed.
 
-    ``enclave_reason`` names the error that the enclave's trust fails with, empty when it does not.
+    ``enclave_reason`` names the error that the enclave's trust fails with, empty when it does not. ``platform`` is
+    how the platform under the enclave stands now, whatever the enclave's standing.
     """
 
     owner: str
@@ -63,6 +66,7 @@ class OnChainKey:
     standing: Standing
     enclave_reason: str
     assurance: AssuranceLevel
+    platform: PlatformState
 
     def as_dict(self) -> dict[str, object]:
         """Return the bundle as ``--json`` prints it."""
@@ -77,6 +81,8 @@ class OnChainKey:
             "state": self.state.name.lower(),
             "standing": self.standing.name.lower().replace("_", "-"),
             "enclave_reason": self.enclave_reason or None,
+            "enclave_reason_in_words": in_words(self.enclave_reason) or None,
+            "platform": self.platform.as_dict(),
             "level": self.assurance.label,
         }
 
@@ -121,6 +127,7 @@ class RegistryReader:
             standing=Standing(standing),
             enclave_reason=error_name(bytes(reason)) if any(reason) else "",
             assurance=self.assurance_of(authority),
+            platform=self.platform_of(authority),
         )
 
     def get_on_chain_key(self, owner: str, identity_key: bytes) -> OnChainKey:
@@ -170,6 +177,17 @@ class RegistryReader:
         )
         return bool(trusted), error_name(bytes(reason)) if any(reason) else ""
 
+    def platform_of(self, authority: str) -> PlatformState:
+        """Return how the platform of this authority's recorded attestation stands now."""
+        record = self.read("EnclaveRegistry", "enclave", to_checksum_address(authority))
+        return read_platform(
+            self.chain,
+            self.deployment,
+            TeeKind(record["tee"]),
+            bytes(record["platform"]),
+            bytes(record["workload"]),
+        )
+
     def assurance_of(self, authority: str) -> AssuranceLevel:
         """Return the most that may be claimed of bundles that this authority certified."""
         function = self.enclave_registry.functions.assuranceOf(to_checksum_address(authority))
@@ -207,7 +225,7 @@ def require_usable(key: OnChainKey) -> None:
     if key.standing is not Standing.TRUSTED:
         raise EnclaveUntrusted(
             "the enclave behind this bundle is not trusted now",
-            got=f"{where}: {key.enclave_reason or key.standing.name}",
+            got=f"{where}: {in_words(key.enclave_reason) or key.standing.name}",
             expected=f"enclave {key.authority} attested, its workload and TCB level accepted",
         )
 

@@ -10,6 +10,7 @@ from xmtp_tee.attestation.collateral import Collateral
 from xmtp_tee.attestation.errors import CollateralUnavailableError
 from xmtp_tee.attestation.evidence import Attestation
 from xmtp_tee.attestation.judge import FRESHNESS, ROOT, judge_attestation
+from xmtp_tee.attestation.kinds import TeeKind
 from xmtp_tee.attestation.quote import parse_quote
 from xmtp_tee.attestation.simulator import CollateralRecipe, development_root_certificate
 from xmtp_tee.attestation.workload import workload_id
@@ -53,7 +54,7 @@ def judge(path: Path, expected: Expectations, console: Console) -> Verdict:
         expected, freshness = _compare_online(attestation, expected, console)
     verdict = judge_attestation(
         attestation,
-        _collateral(expected, simulated),
+        _collateral(expected, simulated, attestation.tee),
         root,
         expected.at,
         expected.workloads,
@@ -80,13 +81,14 @@ def _finish(verdict: Verdict, freshness: Check | None, *, accept_simulated: bool
     return replace(verdict, checks=tuple(checks), level=level)
 
 
-def _collateral(expected: Expectations, simulated: bool) -> Collateral:
+def _collateral(expected: Expectations, simulated: bool, tee: TeeKind) -> Collateral:
     if expected.collateral is not None:
         return Collateral.from_json(
             _read(expected.collateral, "collateral").decode(errors="replace")
         )
     if simulated:
-        return CollateralRecipe().build(expected.at - COLLATERAL_AGE)
+        recipe = CollateralRecipe.sgx() if tee is TeeKind.SGX else CollateralRecipe()
+        return recipe.build(expected.at - COLLATERAL_AGE)
     raise CollateralUnavailableError(
         "the vendor's collateral is needed to judge this evidence",
         expected="--collateral with TCB info, QE identity, CRLs and chains (dcap-qvl's JSON form)",

@@ -110,7 +110,9 @@ def answer(key: OnChainKey, *, accept_simulated: bool) -> str:
 
 
 def _lines(name: str, key: OnChainKey) -> list[str]:
-    reason = f" ({key.enclave_reason})" if key.enclave_reason else ""
+    from xmtp_tee.client.reasons import in_words
+
+    reason = f": {in_words(key.enclave_reason)}" if key.enclave_reason else ""
     return [
         "",
         f"  identity key  0x{key.identity_key.hex()}",
@@ -118,5 +120,6 @@ def _lines(name: str, key: OnChainKey) -> list[str]:
         f"  answer        {name}{reason}",
         f"  pre-key       0x{key.pre_key.hex()}, epoch {key.epoch}, until {key.expires_at}",
         f"  enclave       {key.authority}",
+        f"  platform      {key.platform.in_words}",
         f"  level         {key.assurance.label}",
     ]
