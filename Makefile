@@ -102,6 +102,24 @@ lint: setup ## check format and style of Python and Solidity
 types: setup ## check types, mypy strict
 	@mypy
 
+.tools/slither/stamp: tools/slither.lock .venv/stamp
+	$(call step,slither in an environment of its own (.tools/slither))
+	@rm -rf .tools/slither
+	@.venv/bin/python -m venv .tools/slither
+	@.tools/slither/bin/python -m pip --quiet --disable-pip-version-check install \
+	    --require-hashes --requirement tools/slither.lock
+	@touch $@
+
+.PHONY: slither
+slither: setup .tools/slither/stamp ## analyse the contracts; every finding has its answer in tools/slither.toml
+	@python tools/slither.py $(ARGS)
+
+.PHONY: slither-lock
+slither-lock: setup ## renew tools/slither.lock, ARGS="slither-analyzer==VERSION"
+	@echo "$(or $(ARGS),$$(grep -o '^slither-analyzer==[0-9.]*' tools/slither.lock))" | \
+	    uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+	    --no-emit-index-url --custom-compile-command "make slither-lock" - --output-file tools/slither.lock
+
 .PHONY: build
 build: setup ## compile the contracts, check their sizes and the bundled ABI
 	@forge build

@@ -278,12 +278,17 @@ def test_npm_packages_are_pinned_exactly_and_locked_with_hashes_without_hosts() 
         assert entry["integrity"].startswith("sha512-"), name
 
 
-def test_python_lock_pins_every_package_with_hashes_and_names_no_host() -> None:
-    text = (ROOT / "requirements.lock").read_text()
+@pytest.mark.parametrize(
+    ("lock", "at_least"), [("requirements.lock", 50), ("tools/slither.lock", 30)]
+)
+def test_python_lock_pins_every_package_with_hashes_and_names_no_host(
+    lock: str, at_least: int
+) -> None:
+    text = (ROOT / lock).read_text()
     assert "://" not in text
     assert not re.search(r"^\s*(--index|--extra-index|--find-links|-i |-f )", text, re.MULTILINE)
     blocks = re.split(r"\n(?=[A-Za-z0-9])", re.sub(r"^#.*\n", "", text, flags=re.MULTILINE))
-    assert len(blocks) > 50
+    assert len(blocks) > at_least
     for block in blocks:
         first = block.splitlines()[0]
         assert re.match(r"[A-Za-z0-9._-]+==[^\s;]+", first), first
@@ -343,7 +348,8 @@ FORBIDDEN_TEXT = {
         r"rk|ho"
         r"me/\w+|Us"
         r"ers/\w+|private/var|tm"
-        r"p/bash_)(?:/|\b)"
+        # A name that goes on after a dot is a file's or a route's.
+        r"p/bash_)(?:/|\b(?!\.\w))"
     ),
     "a private key": re.compile(r"-----BEGIN (?:EC |RSA |OPENSSH )?PRIVATE" r" KEY-----"),
     "a merge conflict": re.compile(r"^(?:<{7}|>{7}) ", re.MULTILINE),
@@ -465,3 +471,51 @@ def test_solc_refuses_an_unknown_option() -> None:
     assert answer.returncode != 0
     assert "--frobnicate" in answer.stderr
     assert answer.stdout == ""
+
+
+# --- slither's answers ------------------------------------------------------------------------------
+
+
+def test_every_answer_to_slither_names_a_place_and_a_reason() -> None:
+    answers = tomllib.loads((ROOT / "tools" / "slither.toml").read_text())["answer"]
+    assert answers
+    for answer in answers:
+        assert set(answer) == {"check", "where", "answer"}, answer
+        assert answer["where"], answer["check"]
+        assert len(answer["answer"]) > 30, answer["check"]
+    # Only of what slither itself calls informational, and of the clock, may everything be answered at once.
+    broad = {answer["check"] for answer in answers if "*" in answer["where"]}
+    assert broad <= {"assembly", "naming-convention", "too-many-digits", "timestamp"}
+
+
+def test_slither_reports_what_has_no_answer_and_what_answers_nothing(tmp_path: Path) -> None:
+    def report(*found: tuple[str, str, str]) -> str:
+        detectors = [
+            {
+                "check": check,
+                "impact": "High",
+                "description": "described",
+                "elements": [
+                    {
+                        "type": "function",
+                        "name": function,
+                        "type_specific_fields": {"parent": {"type": "contract", "name": contract}},
+                    }
+                ],
+            }
+            for check, contract, function in found
+        ]
+        return json.dumps({"success": True, "results": {"detectors": detectors}})
+
+    path = tmp_path / "report.json"
+    path.write_text(report(("arbitrary-send-eth", "KeyRegistry", "drain"), ("assembly", "X", "f")))
+    answer = subprocess.run(
+        [sys.executable, str(ROOT / "tools" / "slither.py"), str(path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert answer.returncode == 1
+    assert "High arbitrary-send-eth in KeyRegistry.drain" in answer.stdout
+    assert "assembly in X" not in answer.stdout
+    assert "answer without a finding: timestamp" in answer.stdout
