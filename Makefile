@@ -125,6 +125,7 @@ build: setup ## compile the contracts, check their sizes and the bundled ABI
 	@forge build
 	@python tools/sizes.py
 	@python tools/abi.py --check
+	@python tools/p384_constants.py --check
 
 .PHONY: abi
 abi: setup ## write python/xmtp_tee/client/abi.json from the compiled contracts
