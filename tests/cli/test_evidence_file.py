@@ -40,3 +40,12 @@ def test_simulated_evidence_is_judged_under_the_collateral_of_its_kind(
     assert done.exit_code == 0, done.output
     assert json.loads(done.stdout)["level"] == "simulated"
     assert CliRunner().invoke(main, ["verify", str(file), *flags]).exit_code == 4
+
+
+def test_a_time_in_milliseconds_is_a_usage_error(tmp_path: Path) -> None:
+    file = tmp_path / "evidence.json"
+    file.write_text("{}", encoding="utf-8")
+    flags = ["--root", "development", "--at", str(NOW * 1000)]
+    done = CliRunner().invoke(main, ["verify", str(file), *flags])
+    assert done.exit_code == 1
+    assert "range" in done.output

@@ -45,7 +45,11 @@ if TYPE_CHECKING:
 @click.option("--chain-id", type=click.IntRange(min=1), help="Expect evidence for this chain.")
 @click.option("--registry", metavar="ADDRESS", help="Expect evidence for this EnclaveRegistry.")
 @click.option(
-    "--at", type=click.IntRange(min=0), metavar="SECONDS", help="Judge at this unix time."
+    "--at",
+    # Up to the year 3000: who gives milliseconds learns it here.
+    type=click.IntRange(min=86_400, max=32_503_680_000),
+    metavar="SECONDS",
+    help="Judge at this unix time, in seconds.",
 )
 @click.option(
     "--online",
