@@ -56,7 +56,7 @@ abstract contract Checked {
 
     /// @dev Deploys by the artifact's name. `new` would compile the contract anew inside every test contract.
     function create(string memory artifact, bytes memory arguments) internal returns (address deployed) {
-        bytes memory code = abi.encodePacked(vm.getCode(artifact), arguments);
+        bytes memory code = abi.encodePacked(deployableCode(artifact), arguments);
         assembly {
             deployed := create(0, add(code, 0x20), mload(code))
             if iszero(deployed) {
@@ -64,6 +64,23 @@ abstract contract Checked {
                 revert(0, returndatasize())
             }
         }
+    }
+
+    /// @dev The creation code as it is deployed. Tests are compiled without the optimizer (foundry.toml, profile
+    /// `tests`), and so is a copy of every contract that a test imports: forge would give that copy.
+    function deployableCode(string memory artifact) internal view returns (bytes memory code) {
+        code = vm.getCode(artifact);
+        bytes memory path = bytes(vm.getArtifactPathByCode(code));
+        bytes memory ending = ".tests.json";
+        if (path.length <= ending.length) return code;
+        uint256 stem = path.length - ending.length;
+        for (uint256 i = 0; i < ending.length; ++i) {
+            if (path[stem + i] != ending[i]) return code;
+        }
+        assembly ("memory-safe") {
+            mstore(path, stem)
+        }
+        return vm.getCode(string.concat(string(path), ".json"));
     }
 
     /// @dev The block now. The optimizer takes `block.number` for constant within a transaction, cheats or no.
