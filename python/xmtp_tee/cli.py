@@ -27,6 +27,10 @@ _COMMANDS = {
         "xmtp_tee.commands.collateral:collateral",
         "Intel's data on chain: show, submit, watch when it lapses.",
     ),
+    "devnode": (
+        "xmtp_tee.commands.devnode:devnode",
+        "Run a local XMTP network, for development.",
+    ),
     "doctor": ("xmtp_tee.commands.doctor:doctor", "Look for faults of the environment."),
     "demo": (
         "xmtp_tee.commands.demo:demo",
