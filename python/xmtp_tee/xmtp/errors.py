@@ -7,7 +7,11 @@ The tree, below the base of :mod:`xmtp_tee.errors`::
         ├── ProtobufMalformedError          xmtp.protobuf-malformed
         ├── IdentityTextInvalidError        xmtp.identity-text-invalid
         ├── IdentityUpdateInvalidError      xmtp.identity-update-invalid
-        └── IdentityUpdateRefusedError      xmtp.identity-update-refused
+        ├── IdentityUpdateRefusedError      xmtp.identity-update-refused
+        ├── WelcomeInvalidError             xmtp.welcome-invalid
+        ├── GroupStateInvalidError          xmtp.group-state-invalid
+        ├── CommitRefusedError              xmtp.commit-refused
+        └── ContentInvalidError             xmtp.content-invalid
 """
 
 from xmtp_tee.errors import InvalidEvidenceError
@@ -41,3 +45,27 @@ class IdentityUpdateRefusedError(XmtpDataError):
     """An identity update is well signed, and the inbox's log does not allow it."""
 
     code = "xmtp.identity-update-refused"
+
+
+class WelcomeInvalidError(XmtpDataError):
+    """A welcome, or a pointer to one, does not open or cannot be read."""
+
+    code = "xmtp.welcome-invalid"
+
+
+class GroupStateInvalidError(XmtpDataError):
+    """A group's context lacks a part that every XMTP group has, or it cannot be read."""
+
+    code = "xmtp.group-state-invalid"
+
+
+class CommitRefusedError(XmtpDataError):
+    """A commit is valid MLS, and XMTP's rules or the group's permissions forbid it."""
+
+    code = "xmtp.commit-refused"
+
+
+class ContentInvalidError(XmtpDataError):
+    """A message's plaintext, or the content inside it, cannot be read."""
+
+    code = "xmtp.content-invalid"
