@@ -48,6 +48,14 @@ node_modules/.stamp: package.json package-lock.json
 	   .venv/bin/python --version; } | sed 's/^/    /'
 	@{ cat package-lock.json requirements.lock | cksum; } > $@
 
+.PHONY: peers
+peers: tests/node_sdk/node_modules/.stamp ## install the official XMTP SDK for Node, a peer in tests (430 MB)
+
+tests/node_sdk/node_modules/.stamp: tests/node_sdk/package.json tests/node_sdk/package-lock.json
+	$(call step,the XMTP SDK for Node (tests/node_sdk/node_modules))
+	@cd tests/node_sdk && npm ci --ignore-scripts --silent
+	@touch $@
+
 # --- use -------------------------------------------------------------------------------------------
 
 .PHONY: demo
