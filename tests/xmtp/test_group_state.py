@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from xmtp_tee.mls.codec import opaque
 from xmtp_tee.xmtp.errors import GroupStateInvalidError
 from xmtp_tee.xmtp.group_state import ExtensionType, GroupState, Membership
 from xmtp_tee.xmtp.permissions import (
@@ -169,13 +170,17 @@ def test_a_group_without_one_of_the_four_extensions_is_refused(kind: ExtensionTy
 def test_an_unknown_type_of_conversation_is_refused(number: int) -> None:
     metadata = groups.GroupMetadataV1(conversation_type=number, creator_inbox_id="creator")
     with pytest.raises(GroupStateInvalidError, match="unknown type"):
-        GroupState.decode({**GROUP.encode(), ExtensionType.IMMUTABLE_METADATA: metadata.encode()})
+        GroupState.decode(
+            {**GROUP.encode(), ExtensionType.IMMUTABLE_METADATA: opaque(metadata.encode())}
+        )
 
 
 def test_a_direct_message_names_its_two_members() -> None:
     metadata = groups.GroupMetadataV1(conversation_type=2, creator_inbox_id="creator")
     with pytest.raises(GroupStateInvalidError, match="two members"):
-        GroupState.decode({**GROUP.encode(), ExtensionType.IMMUTABLE_METADATA: metadata.encode()})
+        GroupState.decode(
+            {**GROUP.encode(), ExtensionType.IMMUTABLE_METADATA: opaque(metadata.encode())}
+        )
 
 
 def test_metadata_without_its_lists_of_admins_is_refused() -> None:

@@ -18,14 +18,7 @@ _SUITE_ID: Final = b"KEM\x00\x20"
 
 
 def derive_private_key(ikm: Secret) -> bytes:
-    """Return the private key of DeriveKeyPair (RFC 9180, section 7.1.3).
-
-    :raises HpkePrivateKeyInvalidError: from less than 32 bytes
-    """
-    if len(ikm) < KEY_SIZE:
-        raise HpkePrivateKeyInvalidError(
-            "A key pair cannot be derived from so few bytes", got=len(ikm), expected=">= 32"
-        )
+    """Return the private key of DeriveKeyPair (RFC 9180, section 7.1.3) from at least 32 bytes."""
     secret = labeled_extract(_SUITE_ID, b"", b"dkp_prk", ikm)
     return labeled_expand(_SUITE_ID, secret, b"sk", b"", KEY_SIZE)
 

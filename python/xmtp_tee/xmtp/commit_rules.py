@@ -124,7 +124,7 @@ def validate_commit(facts: CommitFacts, inbox_at: InboxAt) -> ValidatedCommit:
     _require_same_fixed_parts(facts.before, facts.after)
     _require_limits(facts)
     _require_version(facts.after)
-    validated = _changes(facts)
+    validated = changes_of(facts)
     _require_members_follow_from_logs(facts, inbox_at)
     _require_installations(facts, inbox_at)
     _require_permitted(facts, validated)
@@ -212,7 +212,8 @@ def _require_version(after: GroupState) -> None:
         )
 
 
-def _changes(facts: CommitFacts) -> ValidatedCommit:
+def changes_of(facts: CommitFacts) -> ValidatedCommit:
+    """Return what a commit changes, without judging it."""
     before, after = facts.before, facts.after
     return ValidatedCommit(
         actor=facts.actor,

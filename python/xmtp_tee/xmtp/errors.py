@@ -8,13 +8,15 @@ The tree, below the base of :mod:`xmtp_tee.errors`::
         ├── IdentityTextInvalidError        xmtp.identity-text-invalid
         ├── IdentityUpdateInvalidError      xmtp.identity-update-invalid
         ├── IdentityUpdateRefusedError      xmtp.identity-update-refused
+        ├── IdentityLogMissingError         xmtp.identity-log-missing (exit 3)
+        ├── KeyPackageInvalidError          xmtp.key-package-invalid
         ├── WelcomeInvalidError             xmtp.welcome-invalid
         ├── GroupStateInvalidError          xmtp.group-state-invalid
         ├── CommitRefusedError              xmtp.commit-refused
         └── ContentInvalidError             xmtp.content-invalid
 """
 
-from xmtp_tee.errors import InvalidEvidenceError
+from xmtp_tee.errors import ExitCode, InvalidEvidenceError
 
 
 class XmtpDataError(InvalidEvidenceError):
@@ -45,6 +47,32 @@ class IdentityUpdateRefusedError(XmtpDataError):
     """An identity update is well signed, and the inbox's log does not allow it."""
 
     code = "xmtp.identity-update-refused"
+
+
+class IdentityLogMissingError(XmtpDataError):
+    """An inbox's log is needed further than it is known: nothing is known, which is no failure.
+
+    ``inbox_id``; ``known``: the newest sequence id that is; ``needed``: the one that is asked for.
+    """
+
+    code = "xmtp.identity-log-missing"
+    exit_code = ExitCode.UNAVAILABLE
+
+    def __init__(self, inbox_id: str, known: int, needed: int) -> None:
+        super().__init__(
+            "An inbox's log is not known far enough",
+            got=f"{inbox_id} up to {known}",
+            expected=f"up to {needed}",
+        )
+        self.inbox_id = inbox_id
+        self.known = known
+        self.needed = needed
+
+
+class KeyPackageInvalidError(XmtpDataError):
+    """A key package, or the leaf inside it, is not a valid one of the installation it is said to be."""
+
+    code = "xmtp.key-package-invalid"
 
 
 class WelcomeInvalidError(XmtpDataError):

@@ -13,6 +13,8 @@ from enum import IntEnum
 from types import MappingProxyType
 from typing import Final, TypeVar
 
+from xmtp_tee.mls.codec import Reader, decode_whole, opaque
+from xmtp_tee.mls.errors import MlsError
 from xmtp_tee.xmtp.errors import GroupStateInvalidError, ProtobufMalformedError
 from xmtp_tee.xmtp.permissions import Actor, Permissions
 from xmtp_tee.xmtp.proto import groups
@@ -141,11 +143,13 @@ class GroupState:
             one, two = (groups.InboxRef(inbox_id=inbox) for inbox in self.dm_members)
             dm = groups.DmMembers(dm_member_one=one, dm_member_two=two)
         return {
-            ExtensionType.IMMUTABLE_METADATA: groups.GroupMetadataV1(
-                conversation_type=self.conversation_type,
-                creator_inbox_id=self.creator,
-                dm_members=dm,
-            ).encode(),
+            ExtensionType.IMMUTABLE_METADATA: opaque(
+                groups.GroupMetadataV1(
+                    conversation_type=self.conversation_type,
+                    creator_inbox_id=self.creator,
+                    dm_members=dm,
+                ).encode()
+            ),
             ExtensionType.MUTABLE_METADATA: groups.GroupMutableMetadataV1(
                 attributes=tuple(
                     groups.Attribute(key=name, value=value)
@@ -169,9 +173,13 @@ def _extension(extensions: Mapping[int, bytes], kind: ExtensionType) -> bytes:
 
 
 def _read(kind: type[M], extensions: Mapping[int, bytes], where: ExtensionType) -> M:
+    encoded = _extension(extensions, where)
     try:
-        return kind.decode(_extension(extensions, where))
-    except ProtobufMalformedError as error:
+        if where is ExtensionType.IMMUTABLE_METADATA:
+            # OpenMLS gives this one a form of its own: a vector around the bytes.
+            encoded = decode_whole(Reader.opaque, encoded)
+        return kind.decode(encoded)
+    except (ProtobufMalformedError, MlsError) as error:
         raise GroupStateInvalidError(f"The group's {where.name} cannot be read") from error
 
 

@@ -1,0 +1,441 @@
+"""A member of an XMTP conversation: an MLS group under XMTP's rules. No I/O; time and randomness come in.
+
+Rule 1: a call that raises has changed nothing.
+Rule 2: after a call that returned, :meth:`Conversation.save` and keep the result before what was returned is
+used: MLS keys are used once.
+Rule 3: our own commit takes effect when it comes back from the node; welcomes are released then. When another
+commit wins, ours is gone, and the event says so.
+Rule 4: a message that needs an inbox's log raises ``IdentityLogMissingError``. Fetch it and try again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Final
+
+from xmtp_tee.mls.codec import u16_list
+from xmtp_tee.mls.config import Config
+from xmtp_tee.mls.crypto import SignatureKey
+from xmtp_tee.mls.errors import OwnMessageError
+from xmtp_tee.mls.events import ApplicationMessage, CommitApplied, CommitEffect
+from xmtp_tee.mls.extensions import Extension, Extensions
+from xmtp_tee.mls.group import Group
+from xmtp_tee.mls.intents import CommitIntent
+from xmtp_tee.mls.leaf_node import LeafNode, Lifetime
+from xmtp_tee.mls.membership import Standing
+from xmtp_tee.mls.proposals import Add, GroupContextExtensions, Remove, Update
+from xmtp_tee.xmtp.commit_rules import (
+    CommitFacts,
+    InboxAt,
+    Participant,
+    ProposalFact,
+    ProposalKind,
+    ValidatedCommit,
+    changes_of,
+    validate_commit,
+    validate_initial_membership,
+)
+from xmtp_tee.xmtp.content import Envelope, open_envelope, seal_envelope
+from xmtp_tee.xmtp.conversation_events import (
+    ConversationEvent,
+    GroupChanged,
+    MessageReceived,
+    NewMembers,
+    Nothing,
+    Welcoming,
+)
+from xmtp_tee.xmtp.conversation_state import SavedConversation, decode, encode
+from xmtp_tee.xmtp.errors import CommitRefusedError
+from xmtp_tee.xmtp.group_state import MAX_MEMBERS, ExtensionType, GroupState, Membership
+from xmtp_tee.xmtp.key_packages import (
+    CAPABILITIES,
+    LIFETIME_SECONDS,
+    SUITE,
+    InstallationKeyPackage,
+    PeerKeyPackage,
+    XmtpIdentities,
+    credential_of,
+    leaf_extensions,
+    participant_of,
+)
+from xmtp_tee.xmtp.permissions import ALL_MEMBERS, DIRECT_MESSAGE, Permissions
+from xmtp_tee.xmtp.proto.groups import ConversationType
+
+Entropy = Callable[[int], bytes]
+
+GROUP_ID_SIZE: Final = 16
+_REQUIRED_EXTENSIONS: Final = (
+    ExtensionType.GROUP_MEMBERSHIP,
+    ExtensionType.MUTABLE_METADATA,
+    ExtensionType.GROUP_PERMISSIONS,
+    ExtensionType.IMMUTABLE_METADATA,
+    ExtensionType.LAST_RESORT,
+    ExtensionType.APPLICATION_ID,
+)
+_GROUP_CONTEXT_EXTENSIONS: Final = 7
+_BASIC: Final = 1
+CONFIG: Final = Config(identities=XmtpIdentities())
+
+
+class Conversation:
+    """A conversation as one installation sees it."""
+
+    def __init__(
+        self, group: Group, *, welcoming: tuple[Welcoming, ...] = (), renew_first: bool = False
+    ) -> None:
+        self._group = group
+        self._welcoming = welcoming
+        self._renew_first = renew_first
+
+    def __repr__(self) -> str:
+        return f"<Conversation {self.id.hex()} at epoch {self._group.epoch}>"
+
+    # --- coming into being ------------------------------------------------------------------------
+
+    @classmethod
+    def create(
+        cls,
+        key: SignatureKey,
+        inbox_id: str,
+        sequence_id: int,
+        now: int,
+        *,
+        entropy: Entropy,
+        dm_with: str | None = None,
+        permissions: Permissions = ALL_MEMBERS,
+        attributes: dict[str, str] | None = None,
+    ) -> Conversation:
+        """Create a conversation with us alone in it; others come by :meth:`change_members`.
+
+        ``sequence_id``: up to which update our own inbox's log counts.
+        """
+        named = {
+            "group_name": "",
+            "description": "",
+            "group_image_url_square": "",
+            "_commit_log_signer": entropy(32).hex(),
+            **({} if dm_with else {"app_data": ""}),
+        }
+        state = GroupState(
+            conversation_type=ConversationType.DM if dm_with else ConversationType.GROUP,
+            creator=inbox_id,
+            dm_members=(inbox_id, dm_with) if dm_with else None,
+            membership=Membership(MappingProxyType({inbox_id: sequence_id})),
+            permissions=DIRECT_MESSAGE if dm_with else permissions,
+            attributes=MappingProxyType(named),
+            super_admins=() if dm_with else (inbox_id,),
+        )
+        for name, value in (attributes or {}).items():
+            state = state.with_attribute(name, value)
+        group = Group.create(
+            SUITE,
+            entropy(GROUP_ID_SIZE),
+            key,
+            credential_of(inbox_id),
+            CAPABILITIES,
+            Lifetime(now - 3600, now + LIFETIME_SECONDS),
+            entropy=entropy,
+            config=CONFIG,
+            extensions=(
+                *_extensions(state),
+                Extension(ExtensionType.REQUIRED_CAPABILITIES, _required_capabilities()),
+            ),
+            leaf_extensions=leaf_extensions(inbox_id),
+        )
+        return cls(group)
+
+    @classmethod
+    def join(
+        cls,
+        welcome: bytes,
+        package: InstallationKeyPackage,
+        key: SignatureKey,
+        inbox_at: InboxAt,
+        now: int,
+    ) -> Conversation:
+        """Join by an opened welcome (an MLSMessage), if its group is what its inboxes' logs say.
+
+        :raises MlsError: the welcome or its group breaks a rule of MLS
+        :raises CommitRefusedError, GroupStateInvalidError: it breaks one of XMTP
+        :raises IdentityLogMissingError: a log is needed first
+        """
+        group = Group.join(welcome, package.secrets, key, now=now, config=CONFIG)
+        state = GroupState.decode(_by_type(group.extensions))
+        leaves = tuple(participant_of(leaf) for leaf in group.members.values())
+        validate_initial_membership(state.membership, leaves, inbox_at)
+        # The welcome's key package is of last resort, so others may hold the same leaf key: renew it.
+        return cls(group, renew_first=True)
+
+    @classmethod
+    def restore(cls, data: bytes, key: SignatureKey, *, least_counter: int) -> Conversation:
+        """Return the conversation that :meth:`save` wrote.
+
+        :raises MlsError: it is older than the newest known, another installation's, or damaged
+        """
+        saved = decode(data)
+        group = Group.restore(saved.group, key, least_counter=least_counter, config=CONFIG)
+        return cls(group, welcoming=saved.welcoming, renew_first=saved.renew_first)
+
+    def save(self) -> bytes:
+        """Return the whole state. It holds secrets: the caller seals it."""
+        return encode(SavedConversation(self._group.save(), self._welcoming, self._renew_first))
+
+    # --- looking ----------------------------------------------------------------------------------
+
+    @property
+    def id(self) -> bytes:
+        """The group's id."""
+        return self._group.group_id
+
+    @property
+    def counter(self) -> int:
+        """Grows with every change; an older state must not be used again."""
+        return self._group.counter
+
+    @property
+    def epoch(self) -> int:
+        """The current epoch."""
+        return self._group.epoch
+
+    @property
+    def state(self) -> GroupState:
+        """What the members agree on: name, permissions, who belongs."""
+        return GroupState.decode(_by_type(self._group.extensions))
+
+    @property
+    def members(self) -> tuple[Participant, ...]:
+        """The installations in the group, by leaf."""
+        return tuple(participant_of(leaf) for leaf in self._group.members.values())
+
+    @property
+    def is_active(self) -> bool:
+        """Whether we are in it."""
+        return self._group.standing is Standing.ACTIVE
+
+    @property
+    def renew_first(self) -> bool:
+        """Whether :meth:`renew` should be committed before the first message of ours."""
+        return self._renew_first
+
+    @property
+    def has_pending_commit(self) -> bool:
+        """Whether a commit of ours waits for its return."""
+        return self._group.pending_commit is not None
+
+    # --- receiving --------------------------------------------------------------------------------
+
+    def process(self, message: bytes, inbox_at: InboxAt, now: int) -> ConversationEvent:
+        """Read the next message of the group's topic.
+
+        :raises IdentityLogMissingError: a log is needed first
+        :raises MlsError, XmtpDataError: the message breaks a rule; the group goes on without it
+        """
+        reviewed: list[ValidatedCommit] = []
+        before = self._group.members
+
+        def review(effect: CommitEffect) -> None:
+            reviewed.append(validate_commit(_facts(effect, before), inbox_at))
+
+        try:
+            event = self._group.process(message, now=now, review=review)
+        except OwnMessageError:
+            return Nothing()
+        match event:
+            case ApplicationMessage():
+                return self._received(event)
+            case CommitApplied(own=True):
+                commit = validate_own(event.effect, before)
+                welcomes, self._welcoming = self._welcoming, ()
+                self._renew_first = False
+                return GroupChanged(commit, True, False, False, welcomes)
+            case CommitApplied():
+                lost = event.lost is not None
+                if lost:
+                    self._welcoming = ()
+                return GroupChanged(reviewed[0], False, event.removed_us, lost)
+            case _:
+                return Nothing()
+
+    def _received(self, event: ApplicationMessage) -> ConversationEvent:
+        envelope = open_envelope(event.data)
+        if envelope is None:
+            return Nothing()
+        return MessageReceived(
+            participant_of(event.leaf), envelope.message_id(self.id), envelope.content
+        )
+
+    # --- sending ----------------------------------------------------------------------------------
+
+    def send(
+        self, content: bytes, idempotency_key: str, *, entropy: Entropy
+    ) -> tuple[bytes, bytes]:
+        """Return (what goes to the node, the message's id) for encoded content.
+
+        :raises GroupInactiveError: we are no member any more
+        """
+        message = self._group.send(seal_envelope(content, idempotency_key), entropy=entropy)
+        return message, Envelope(content, idempotency_key).message_id(self.id)
+
+    def renew(self, now: int, *, entropy: Entropy) -> bytes:
+        """Return a commit that renews our own keys."""
+        return self._group.commit(CommitIntent(), entropy=entropy, now=now).commit
+
+    def change_members(
+        self,
+        now: int,
+        *,
+        entropy: Entropy,
+        inbox_at: InboxAt,
+        add: Sequence[NewMembers] = (),
+        remove: Sequence[str] = (),
+        sequence_ids: dict[str, int] | None = None,
+    ) -> bytes:
+        """Return a commit that brings inboxes in, takes them out, and follows the logs of those that stay.
+
+        ``sequence_ids``: up to where the logs of inboxes that stay count from now on; key packages of their
+        new installations are in ``add`` too.
+
+        :raises CommitRefusedError: the group's permissions do not allow it, or the group would be too large
+        """
+        state = self.state
+        inboxes = dict(state.membership.inboxes)
+        failed = set(state.membership.failed_installations)
+        for inbox_id in remove:
+            if inboxes.pop(inbox_id, None) is None:
+                raise CommitRefusedError("Who is removed does not belong", got=inbox_id[:80])
+        inboxes.update(sequence_ids or {})
+        for newcomers in add:
+            inboxes[newcomers.inbox_id] = newcomers.sequence_id
+            failed |= set(newcomers.failed)
+        if len(inboxes) > MAX_MEMBERS:
+            raise CommitRefusedError("The group would be too large", got=len(inboxes))
+        gone = self._gone(state.membership, inboxes, inbox_at)
+        present = {participant_of(leaf).installation for leaf in self._group.members.values()}
+        packages = [
+            package
+            for newcomers in add
+            for package in newcomers.packages
+            if package.participant.installation not in present
+        ]
+        failed -= {package.participant.installation for package in packages} | gone
+        membership = Membership(MappingProxyType(inboxes), frozenset(failed))
+        intent = CommitIntent(
+            add=tuple(package.package for package in packages),
+            remove=tuple(
+                index
+                for index, leaf in self._group.members.items()
+                if participant_of(leaf).installation in gone
+            ),
+            extensions=self._with(replace(state, membership=membership)),
+        )
+        return self._commit(intent, now, packages, entropy=entropy)
+
+    def change_state(
+        self, change: Callable[[GroupState], GroupState], now: int, *, entropy: Entropy
+    ) -> bytes:
+        """Return a commit that changes metadata, admins or permissions."""
+        intent = CommitIntent(extensions=self._with(change(self.state)))
+        return self._commit(intent, now, (), entropy=entropy)
+
+    def discard_commit(self) -> None:
+        """Forget our own commit that waits, and the welcomes that it owed."""
+        self._group.discard()
+        self._welcoming = ()
+
+    def _commit(
+        self,
+        intent: CommitIntent,
+        now: int,
+        packages: Sequence[PeerKeyPackage],
+        *,
+        entropy: Entropy,
+    ) -> bytes:
+        made = self._group.commit(intent, entropy=entropy, now=now)
+        welcome = made.welcome or b""
+        self._welcoming = tuple(
+            Welcoming(
+                package.participant.installation,
+                package.wrapper_key,
+                int(package.wrapper_algorithm),
+                package.reads_pointers,
+                welcome,
+            )
+            for package in packages
+        )
+        return made.commit
+
+    def _gone(self, old: Membership, new: dict[str, int], inbox_at: InboxAt) -> set[bytes]:
+        """The installations that must leave, by the logs."""
+        gone: set[bytes] = set()
+        for inbox_id, sequence in old.inboxes.items():
+            if new.get(inbox_id) == sequence:
+                continue
+            then = set(inbox_at(inbox_id, sequence).installations)
+            if inbox_id in new:
+                then -= set(inbox_at(inbox_id, new[inbox_id]).installations)
+            gone |= then
+        return gone
+
+    def _with(self, state: GroupState) -> Extensions:
+        changed = state.encode()
+        return tuple(
+            Extension(extension.type, changed.get(extension.type, extension.data))
+            for extension in self._group.extensions
+        )
+
+
+def validate_own(effect: CommitEffect, before: dict[int, LeafNode]) -> ValidatedCommit:
+    """Say what our own commit changed. It was ours to make; peers judge it."""
+    return changes_of(_facts(effect, before))
+
+
+def _facts(effect: CommitEffect, before: dict[int, LeafNode]) -> CommitFacts:
+    if effect.external:
+        raise CommitRefusedError("XMTP's groups take no external commits")
+    members = {index: participant_of(leaf) for index, leaf in before.items()}
+    proposals = []
+    for queued in effect.proposals:
+        proposer = members.get(queued.sender.index)
+        if proposer is None:
+            raise CommitRefusedError("A proposal comes from no member")
+        proposal = queued.proposal
+        match proposal:
+            case Add():
+                fact = ProposalFact(
+                    ProposalKind.ADD, proposer, participant_of(proposal.package.leaf)
+                )
+            case Remove():
+                fact = ProposalFact(ProposalKind.REMOVE, proposer, members[proposal.removed])
+            case Update():
+                fact = ProposalFact(ProposalKind.UPDATE, proposer, participant_of(proposal.leaf))
+            case GroupContextExtensions():
+                fact = ProposalFact(ProposalKind.GROUP_CONTEXT, proposer)
+            case _:
+                fact = ProposalFact(ProposalKind.OTHER, proposer)
+        proposals.append(fact)
+    return CommitFacts(
+        actor=participant_of(effect.committer_leaf),
+        proposals=tuple(proposals),
+        before=GroupState.decode(_by_type(effect.extensions_before)),
+        after=GroupState.decode(_by_type(effect.extensions)),
+        installations=frozenset(member.installation for member in members.values()),
+    )
+
+
+def _by_type(extensions: Extensions) -> dict[int, bytes]:
+    return {extension.type: extension.data for extension in extensions}
+
+
+def _extensions(state: GroupState) -> tuple[Extension, ...]:
+    return tuple(Extension(kind, data) for kind, data in state.encode().items())
+
+
+def _required_capabilities() -> bytes:
+    """RequiredCapabilities (RFC 9420, section 11.1): three vectors of u16."""
+    return (
+        u16_list(tuple(int(kind) for kind in _REQUIRED_EXTENSIONS))
+        + u16_list((_GROUP_CONTEXT_EXTENSIONS,))
+        + u16_list((_BASIC,))
+    )

@@ -1,0 +1,85 @@
+"""A conversation's saved state: the MLS group's, and what our pending commit owes. Secret; sealed by the caller."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from xmtp_tee.xmtp.conversation_events import Welcoming
+from xmtp_tee.xmtp.errors import GroupStateInvalidError, ProtobufMalformedError
+from xmtp_tee.xmtp.protobuf import Message, boolean, message, octets, uint
+
+_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class SavedConversation:
+    """What is saved."""
+
+    group: bytes = field(repr=False)
+    welcoming: tuple[Welcoming, ...]
+    renew_first: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Welcoming(Message):
+    installation: bytes = octets(1)
+    wrapper_key: bytes = octets(2)
+    wrapper_algorithm: int = uint(3)
+    reads_pointers: bool = boolean(4)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Saved(Message):
+    version: int = uint(1)
+    group: bytes = octets(2)
+    renew_first: bool = boolean(3)
+    welcome: bytes = octets(4)
+    welcoming: tuple[_Welcoming, ...] = message(5, _Welcoming, repeated=True)
+
+
+def encode(saved: SavedConversation) -> bytes:
+    """Return the bytes. One commit makes one welcome, so it is saved once."""
+    return _Saved(
+        version=_VERSION,
+        group=saved.group,
+        renew_first=saved.renew_first,
+        welcome=saved.welcoming[0].welcome if saved.welcoming else b"",
+        welcoming=tuple(
+            _Welcoming(
+                installation=each.installation,
+                wrapper_key=each.wrapper_key,
+                wrapper_algorithm=each.wrapper_algorithm,
+                reads_pointers=each.reads_pointers,
+            )
+            for each in saved.welcoming
+        ),
+    ).encode()
+
+
+def decode(data: bytes) -> SavedConversation:
+    """Return what :func:`encode` wrote.
+
+    :raises GroupStateInvalidError: damaged, or of an unknown version
+    """
+    try:
+        saved = _Saved.decode(data)
+    except ProtobufMalformedError as error:
+        raise GroupStateInvalidError("A saved conversation cannot be read") from error
+    if saved.version != _VERSION:
+        raise GroupStateInvalidError(
+            "A conversation was saved in an unknown version", got=saved.version, expected=_VERSION
+        )
+    return SavedConversation(
+        saved.group,
+        tuple(
+            Welcoming(
+                each.installation,
+                each.wrapper_key,
+                each.wrapper_algorithm,
+                each.reads_pointers,
+                saved.welcome,
+            )
+            for each in saved.welcoming
+        ),
+        saved.renew_first,
+    )
