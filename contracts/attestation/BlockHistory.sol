@@ -25,8 +25,7 @@ library BlockHistory {
     /// @param maxAge How many blocks old it may be.
     function requireRecent(uint256 blockNumber, uint256 maxAge) internal view {
         if (blockNumber >= block.number) revert BlockNotYetMined(blockNumber, block.number);
-        uint256 oldest = block.number > maxAge ? block.number - maxAge : 0;
-        if (blockNumber < oldest) revert BlockTooOld(blockNumber, oldest);
+        if (block.number - blockNumber > maxAge) revert BlockTooOld(blockNumber, block.number - maxAge);
     }
 
     /// @notice The hash of a block of the last 8191.

@@ -42,6 +42,8 @@ library Der {
     error DerBooleanInvalid(uint256 offset, uint8 got);
     /// @notice The object identifier is empty or longer than 31 octets.
     error DerObjectIdentifierInvalid(uint256 offset, uint256 length);
+    /// @notice The bit string does not consist of whole bytes.
+    error DerSignatureUnusedBits(uint256 offset, uint8 got);
     /// @notice Unused bits of a bit string are too many, or not zero, or trailing zero bits were not dropped.
     error DerBitStringInvalid(uint256 offset);
 
@@ -116,6 +118,27 @@ library Der {
         if (offset != end) revert DerTrailingBytes(offset, end);
     }
 
+    /// @notice Reads the header of an INTEGER that is not negative; its magnitude is der[start:next], at least one byte,
+    /// without the zero octet that keeps the sign.
+    function enterUnsigned(bytes memory der, uint256 offset, uint256 end)
+        internal
+        pure
+        returns (uint256 start, uint256 next)
+    {
+        (start, next) = enter(der, offset, end, INTEGER);
+        unchecked {
+            // next >= start, as {enter} gives them.
+            if (next == start) revert DerIntegerNotMinimal(offset);
+            uint256 word = wordAt(der, start);
+            if (word >> 255 != 0) revert DerIntegerNegative(offset);
+            if (word >> 248 == 0 && next - start > 1) {
+                // A zero octet only stands before an octet whose top bit would make the value negative.
+                if ((word >> 247) & 1 == 0) revert DerIntegerNotMinimal(offset);
+                ++start;
+            }
+        }
+    }
+
     /// @notice Reads an INTEGER from 0 to `limit`.
     function unsigned(bytes memory der, uint256 offset, uint256 end, uint256 limit)
         internal
@@ -123,23 +146,28 @@ library Der {
         returns (uint256 value, uint256 next)
     {
         uint256 start;
-        (start, next) = enter(der, offset, end, INTEGER);
+        (start, next) = enterUnsigned(der, offset, end);
         unchecked {
-            // next >= start, as {enter} gives them.
             uint256 length = next - start;
-            if (length == 0) revert DerIntegerNotMinimal(offset);
-            uint256 word = wordAt(der, start);
-            if (word >> 255 != 0) revert DerIntegerNegative(offset);
-            if (word >> 248 == 0 && length > 1) {
-                // A zero octet only stands before an octet whose top bit would make the value negative.
-                if ((word >> 247) & 1 == 0) revert DerIntegerNotMinimal(offset);
-                word = wordAt(der, start + 1);
-                --length;
-            }
             if (length > 32) revert DerIntegerTooLarge(offset, limit);
-            value = word >> (8 * (32 - length));
+            value = wordAt(der, start) >> (8 * (32 - length));
         }
         if (value > limit) revert DerIntegerTooLarge(offset, limit);
+    }
+
+    /// @notice Reads the header of a BIT STRING of whole bytes that reaches exactly to `end`; they are
+    /// der[start:stop].
+    function enterLastBits(bytes memory der, uint256 offset, uint256 end)
+        internal
+        pure
+        returns (uint256 start, uint256 stop)
+    {
+        (start, stop) = enter(der, offset, end, BIT_STRING);
+        finish(stop, end);
+        if (start == stop) revert DerTruncated(start, 1, 0);
+        uint8 unused = byteAt(der, start);
+        if (unused != 0) revert DerSignatureUnusedBits(start, unused);
+        ++start;
     }
 
     /// @notice Reads a BOOLEAN.
@@ -181,22 +209,36 @@ library Der {
         }
     }
 
-    /// @notice Reads a named-bit BIT STRING of 1 to 16 bits (X.690 11.2.2): bit 0 is the result's top bit.
-    function namedBits(bytes memory der, uint256 offset, uint256 end)
+    /// @notice Reads a BIT STRING of 1 to 16 bits whose unused bits are zero: bit 0 is the result's top bit.
+    function bits16(bytes memory der, uint256 offset, uint256 end)
         internal
         pure
-        returns (uint16 bits, uint256 next)
+        returns (uint16 bits, uint256 unused, uint256 next)
     {
         uint256 start;
         (start, next) = enter(der, offset, end, BIT_STRING);
         uint256 length = next - start;
         if (length != 2 && length != 3) revert DerContentLengthMismatch(offset, length, 2);
         uint256 word = wordAt(der, start);
-        uint256 unused = word >> 248;
+        unused = word >> 248;
         bits = uint16(word >> 232);
-        if (length == 2) bits &= 0xff00;
+        if (length == 2) {
+            bits &= 0xff00;
+            // As seen from the right of 16 bits.
+            unused += 8;
+        }
+        if (word >> 248 > 7 || bits & ((1 << unused) - 1) != 0) revert DerBitStringInvalid(offset);
+    }
+
+    /// @notice Reads a named-bit BIT STRING of 1 to 16 bits (X.690 11.2.2): bit 0 is the result's top bit.
+    function namedBits(bytes memory der, uint256 offset, uint256 end)
+        internal
+        pure
+        returns (uint16 bits, uint256 next)
+    {
+        uint256 unused;
+        (bits, unused, next) = bits16(der, offset, end);
         // Seen from the right, the first bit that is used must be the first that is set.
-        uint256 used = length == 2 ? bits >> 8 : bits;
-        if (unused > 7 || used & ((2 << unused) - 1) != 1 << unused) revert DerBitStringInvalid(offset);
+        if ((bits >> unused) & 1 == 0) revert DerBitStringInvalid(offset);
     }
 }

@@ -9,17 +9,10 @@ import {Der} from "./Der.sol";
 library DerEcdsaSignature {
     using Der for bytes;
 
-    /// @notice The bit string does not consist of whole bytes.
-    error DerSignatureUnusedBits(uint256 offset, uint8 got);
-
     /// @notice Reads the signature, which must reach exactly to `end`.
     function readLast(bytes memory der, uint256 offset, uint256 end) internal pure returns (uint256 r, uint256 s) {
-        (uint256 start, uint256 stop) = der.enter(offset, end, Der.BIT_STRING);
-        Der.finish(stop, end);
-        if (start == stop) revert Der.DerTruncated(start, 1, 0);
-        uint8 unused = der.byteAt(start);
-        if (unused != 0) revert DerSignatureUnusedBits(start, unused);
-        (start, stop) = der.enter(start + 1, end, Der.SEQUENCE);
+        (uint256 start, uint256 stop) = der.enterLastBits(offset, end);
+        (start, stop) = der.enter(start, end, Der.SEQUENCE);
         Der.finish(stop, end);
         (r, start) = der.unsigned(start, stop, type(uint256).max);
         (s, start) = der.unsigned(start, stop, type(uint256).max);

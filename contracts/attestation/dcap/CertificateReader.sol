@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
+import {Crl, RevocationList} from "../../encoding/Crl.sol";
 import {ICertificateReader} from "../../interfaces/ICertificateReader.sol";
-import {Crl, RevocationList} from "./Crl.sol";
 import {PckExtension, PckPlatform} from "./PckExtension.sol";
 import {Certificate, X509} from "./X509.sol";
 
@@ -30,7 +30,7 @@ contract CertificateReader is ICertificateReader {
     /// @inheritdoc ICertificateReader
     function readCrl(bytes calldata der) external view returns (RevocationList memory list, uint256[] memory serials) {
         bytes memory copy = der;
-        list = Crl.read(copy);
+        list = X509.readCrl(copy);
         serials = Crl.serials(copy, list);
     }
 }

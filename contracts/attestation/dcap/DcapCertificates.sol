@@ -2,13 +2,14 @@
 pragma solidity 0.8.37;
 
 import {P256} from "../../crypto/P256.sol";
+import {RevocationList} from "../../encoding/Crl.sol";
+import {X509Fields} from "../../encoding/X509Fields.sol";
 import {IAttestationVerifier} from "../../interfaces/IAttestationVerifier.sol";
 import {ICertificateReader} from "../../interfaces/ICertificateReader.sol";
 import {Authority, AuthorityRole, IDcapCertificates, PckRecord} from "../../interfaces/IDcapCertificates.sol";
 import {CertificateReader} from "./CertificateReader.sol";
-import {RevocationList} from "./Crl.sol";
 import {PckPlatform} from "./PckExtension.sol";
-import {Certificate, X509} from "./X509.sol";
+import {Certificate} from "./X509.sol";
 
 /// @title DcapCertificates
 /// @notice The certificate half of DCAP: which platforms and signers does Intel's root vouch for now?
@@ -43,7 +44,7 @@ abstract contract DcapCertificates is IDcapCertificates {
     /// @dev In a slot of {_revocations}.
     uint256 private constant _REVOKED = 1 << 255;
 
-    uint16 private constant _CA_USAGE = X509.KEY_CERT_SIGN | X509.CRL_SIGN;
+    uint16 private constant _CA_USAGE = X509Fields.KEY_CERT_SIGN | X509Fields.CRL_SIGN;
 
     /// @dev One slot: all that a use of the authority has to look at.
     struct AuthorityState {
@@ -441,8 +442,8 @@ abstract contract DcapCertificates is IDcapCertificates {
     /// @dev A CA signs certificates and CRLs and nothing else; an end entity signs neither.
     function _requireUse(Certificate memory certificate, bool ca) private pure {
         if (certificate.ca != ca) revert BasicConstraintsMismatch(certificate.ca, ca);
-        uint16 required = ca ? _CA_USAGE : X509.DIGITAL_SIGNATURE;
-        uint16 forbidden = ca ? X509.DIGITAL_SIGNATURE : _CA_USAGE;
+        uint16 required = ca ? _CA_USAGE : X509Fields.DIGITAL_SIGNATURE;
+        uint16 forbidden = ca ? X509Fields.DIGITAL_SIGNATURE : _CA_USAGE;
         uint16 usage = certificate.keyUsage;
         if (usage & required != required || usage & forbidden != 0) {
             revert KeyUsageMismatch(usage, required, forbidden);

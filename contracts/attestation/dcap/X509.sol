@@ -2,10 +2,11 @@
 pragma solidity 0.8.37;
 
 import {SliceHash} from "../../crypto/SliceHash.sol";
+import {Crl, RevocationList} from "../../encoding/Crl.sol";
 import {Der} from "../../encoding/Der.sol";
 import {DerEcdsaSignature} from "../../encoding/DerEcdsaSignature.sol";
 import {DerExtension} from "../../encoding/DerExtension.sol";
-import {DerTime} from "../../encoding/DerTime.sol";
+import {X509Fields} from "../../encoding/X509Fields.sol";
 
 /// @notice What is read of a certificate. Nothing in it has been verified yet.
 /// @param serial The serial number, 1 to 2^160 - 1.
@@ -19,7 +20,7 @@ import {DerTime} from "../../encoding/DerTime.sol";
 /// @param subjectKeyId The subject's key id; 0 when the extension is absent.
 /// @param keyUsage The bits of RFC 5280's KeyUsage, bit 0 (digitalSignature) on top; 0 when absent.
 /// @param ca Whether basicConstraints says CA.
-/// @param pathLength The path length constraint; NO_PATH_LENGTH when absent.
+/// @param pathLength The path length constraint; {X509Fields.NO_PATH_LENGTH} when absent.
 /// @param sgxExtension Where the content of Intel's SGX extension begins; 0 when absent.
 /// @param sgxExtensionEnd Where it ends.
 /// @param digest SHA-256 of the signed part.
@@ -55,32 +56,12 @@ library X509 {
     using Der for bytes;
     using SliceHash for bytes;
 
-    uint256 internal constant NO_PATH_LENGTH = type(uint256).max;
-    uint16 internal constant DIGITAL_SIGNATURE = 0x8000;
-    uint16 internal constant KEY_CERT_SIGN = 0x0400;
-    uint16 internal constant CRL_SIGN = 0x0200;
-
-    /// @notice The certificate is not of version 3.
-    error CertificateVersionUnsupported(uint256 offset);
-    /// @notice The signature algorithm, inside or outside of the signed part, is not ecdsa-with-SHA256.
-    error SignatureAlgorithmUnsupported(uint256 offset);
-    /// @notice The public key is not an uncompressed point of P-256.
-    error PublicKeyUnsupported(uint256 offset);
     /// @notice Serial numbers are positive.
     error SerialNumberZero(uint256 offset);
-    /// @notice A constraint on the path length without cA, or cA written as FALSE.
-    error BasicConstraintsInvalid(uint256 offset);
 
     // Object identifiers in Der.objectIdentifier's form.
-    uint256 private constant _SUBJECT_KEY_ID = (3 << 248) | 0x551d0e; // 2.5.29.14
-    uint256 private constant _KEY_USAGE = (3 << 248) | 0x551d0f; // 2.5.29.15
-    uint256 private constant _BASIC_CONSTRAINTS = (3 << 248) | 0x551d13; // 2.5.29.19
-    uint256 private constant _AUTHORITY_KEY_ID = (3 << 248) | 0x551d23; // 2.5.29.35
     uint256 private constant _SGX_EXTENSION = (9 << 248) | 0x2a864886f84d010d01; // 1.2.840.113741.1.13.1
 
-    uint256 private constant _SERIAL_LIMIT = type(uint160).max;
-    /// @dev [0] { INTEGER 2 }
-    bytes32 private constant _VERSION_3 = bytes32(bytes5(hex"a003020102"));
     /// @dev SEQUENCE { OBJECT IDENTIFIER 1.2.840.10045.4.3.2 }
     bytes32 private constant _ECDSA_WITH_SHA256 = bytes32(bytes12(hex"300a06082a8648ce3d040302"));
     // Extensions in the form that Intel's PCK certificates have them in, up to what varies.
@@ -103,15 +84,15 @@ library X509 {
         (uint256 offset, uint256 signedEnd) = der.enter(signed, end, Der.SEQUENCE);
         certificate.digest = der.sha256Of(signed, signedEnd);
 
-        if (!der.startsWith(offset, signedEnd, _VERSION_3, 5)) revert CertificateVersionUnsupported(offset);
-        (certificate.serial, offset) = serialNumber(der, offset + 5, signedEnd);
+        offset = X509Fields.version3(der, offset, signedEnd);
+        (certificate.serial, offset) = X509Fields.serialNumber(der, offset, signedEnd);
         if (certificate.serial == 0) revert SerialNumberZero(offset);
         offset = algorithm(der, offset, signedEnd);
-        (certificate.issuer, offset) = name(der, offset, signedEnd);
-        offset = _validity(der, offset, signedEnd, certificate);
-        (certificate.subject, offset) = name(der, offset, signedEnd);
+        (certificate.issuer, offset) = X509Fields.name(der, offset, signedEnd);
+        (certificate.notBefore, certificate.notAfter, offset) = X509Fields.validity(der, offset, signedEnd);
+        (certificate.subject, offset) = X509Fields.name(der, offset, signedEnd);
         if (offset + 91 > signedEnd || !der.startsWith(offset, signedEnd, _P256_KEY, 27)) {
-            revert PublicKeyUnsupported(offset);
+            revert X509Fields.PublicKeyUnsupported(offset);
         }
         certificate.x = der.wordAt(offset + 27);
         certificate.y = der.wordAt(offset + 59);
@@ -121,47 +102,17 @@ library X509 {
         (certificate.r, certificate.s) = DerEcdsaSignature.readLast(der, offset, end);
     }
 
-    /// @notice Reads a serial number of at most 160 bits.
-    /// @dev RFC 5280 allows 20 octets; Intel uses 20 octets and a zero octet before them, where DER needs it.
-    function serialNumber(bytes memory der, uint256 offset, uint256 end)
-        internal
-        pure
-        returns (uint256 serial, uint256 next)
-    {
-        return der.unsigned(offset, end, _SERIAL_LIMIT);
+    /// @notice Reads a revocation list that fills the array exactly; its entries are read by {Crl.serials}.
+    function readCrl(bytes memory der) internal view returns (RevocationList memory list) {
+        (uint256 signed, uint256 signedEnd, uint256 offset) = (0, 0, 0);
+        (list, signed, signedEnd, offset) = Crl.readBody(der, _ECDSA_WITH_SHA256, 12);
+        list.digest = der.sha256Of(signed, signedEnd);
+        (list.r, list.s) = DerEcdsaSignature.readLast(der, offset, der.length);
     }
 
     /// @notice Reads past the algorithm identifier of ecdsa-with-SHA256.
     function algorithm(bytes memory der, uint256 offset, uint256 end) internal pure returns (uint256 next) {
-        if (!der.startsWith(offset, end, _ECDSA_WITH_SHA256, 12)) revert SignatureAlgorithmUnsupported(offset);
-        return offset + 12;
-    }
-
-    /// @notice Reads a name as keccak256 of its encoding.
-    function name(bytes memory der, uint256 offset, uint256 end) internal pure returns (bytes32 hash, uint256 next) {
-        (, next) = der.enter(offset, end, Der.SEQUENCE);
-        hash = der.keccakOf(offset, next);
-    }
-
-    /// @notice Reads the value of an authority key identifier that consists of a 20-byte key id.
-    function authorityKeyId(bytes memory der, uint256 offset, uint256 end) internal pure returns (bytes20 keyId) {
-        (uint256 start, uint256 stop) = der.enter(offset, end, Der.SEQUENCE);
-        Der.finish(stop, end);
-        // [0] IMPLICIT OCTET STRING
-        (start, stop) = der.enterExact(start, end, 0x80, 20);
-        Der.finish(stop, end);
-        return bytes20(bytes32(der.wordAt(start)));
-    }
-
-    function _validity(bytes memory der, uint256 offset, uint256 end, Certificate memory certificate)
-        private
-        pure
-        returns (uint256 next)
-    {
-        (offset, next) = der.enter(offset, end, Der.SEQUENCE);
-        (certificate.notBefore, offset) = DerTime.read(der, offset, next);
-        (certificate.notAfter, offset) = DerTime.read(der, offset, next);
-        Der.finish(offset, next);
+        return X509Fields.algorithm(der, offset, end, _ECDSA_WITH_SHA256, 12);
     }
 
     function _extensions(bytes memory der, uint256 offset, uint256 end, Certificate memory certificate) private pure {
@@ -171,7 +122,7 @@ library X509 {
         (first, last) = der.enter(first, end, Der.SEQUENCE);
         Der.finish(last, end);
 
-        certificate.pathLength = NO_PATH_LENGTH;
+        certificate.pathLength = X509Fields.NO_PATH_LENGTH;
         offset = first;
         // One bit for each extension that is understood, set when it has been met.
         uint256 met;
@@ -185,18 +136,14 @@ library X509 {
             uint256 bit = _bitOf(oid);
             if (bit & met != 0) revert DerExtension.ExtensionDuplicate(offset, oid);
             met |= bit;
-            if (oid == _AUTHORITY_KEY_ID) {
-                certificate.authorityKeyId = authorityKeyId(der, start, stop);
-            } else if (oid == _SUBJECT_KEY_ID) {
-                (bytes32 keyId, uint256 next) = der.octets(start, stop, 20);
-                Der.finish(next, stop);
-                certificate.subjectKeyId = bytes20(keyId);
-            } else if (oid == _KEY_USAGE) {
-                uint256 next;
-                (certificate.keyUsage, next) = der.namedBits(start, stop);
-                Der.finish(next, stop);
-            } else if (oid == _BASIC_CONSTRAINTS) {
-                (certificate.ca, certificate.pathLength) = _basicConstraints(der, start, stop);
+            if (oid == X509Fields.AUTHORITY_KEY_ID) {
+                certificate.authorityKeyId = X509Fields.authorityKeyId(der, start, stop);
+            } else if (oid == X509Fields.SUBJECT_KEY_ID) {
+                certificate.subjectKeyId = X509Fields.subjectKeyId(der, start, stop);
+            } else if (oid == X509Fields.KEY_USAGE) {
+                certificate.keyUsage = X509Fields.keyUsage(der, start, stop);
+            } else if (oid == X509Fields.BASIC_CONSTRAINTS) {
+                (certificate.ca, certificate.pathLength) = X509Fields.basicConstraints(der, start, stop);
             } else if (oid == _SGX_EXTENSION) {
                 (certificate.sgxExtension, certificate.sgxExtensionEnd) = (start, stop);
             } else {
@@ -236,28 +183,11 @@ library X509 {
 
     /// @dev 0 for an extension that is not understood.
     function _bitOf(uint256 oid) private pure returns (uint256) {
-        if (oid == _AUTHORITY_KEY_ID) return 1;
-        if (oid == _SUBJECT_KEY_ID) return 2;
-        if (oid == _KEY_USAGE) return 4;
-        if (oid == _BASIC_CONSTRAINTS) return 8;
+        if (oid == X509Fields.AUTHORITY_KEY_ID) return 1;
+        if (oid == X509Fields.SUBJECT_KEY_ID) return 2;
+        if (oid == X509Fields.KEY_USAGE) return 4;
+        if (oid == X509Fields.BASIC_CONSTRAINTS) return 8;
         if (oid == _SGX_EXTENSION) return 16;
         return 0;
-    }
-
-    function _basicConstraints(bytes memory der, uint256 offset, uint256 end)
-        private
-        pure
-        returns (bool ca, uint256 pathLength)
-    {
-        pathLength = NO_PATH_LENGTH;
-        (uint256 start, uint256 stop) = der.enter(offset, end, Der.SEQUENCE);
-        Der.finish(stop, end);
-        if (start == stop) return (ca, pathLength);
-        // FALSE is the default and left out, and only a CA may constrain its path.
-        (ca, start) = der.boolean(start, stop);
-        if (!ca) revert BasicConstraintsInvalid(offset);
-        if (start == stop) return (ca, pathLength);
-        (pathLength, start) = der.unsigned(start, stop, type(uint8).max);
-        Der.finish(start, stop);
     }
 }

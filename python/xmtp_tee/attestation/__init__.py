@@ -1,8 +1,10 @@
 """Evidence of a TEE: making it, parsing it, verifying it.
 
-Verification raises; it never returns False for "could not tell". The chain's own encoding of evidence and
-collateral is :mod:`xmtp_tee.attestation.dcap`; the drivers are :mod:`xmtp_tee.attestation.drivers`, the
-development PKI :mod:`xmtp_tee.attestation.simulator`.
+Verification raises; it never returns False for "could not tell". SGX and TDX are verified here, AWS Nitro in
+:mod:`xmtp_tee.attestation.nitro`, AMD SEV-SNP in :mod:`xmtp_tee.attestation.sevsnp`; :func:`verify_offline` takes
+evidence of any of them. The chain's own encoding of DCAP evidence and collateral is
+:mod:`xmtp_tee.attestation.dcap`; the drivers are :mod:`xmtp_tee.attestation.drivers`, the development PKIs
+:mod:`xmtp_tee.attestation.simulator`.
 """
 
 from __future__ import annotations
@@ -22,7 +24,14 @@ from xmtp_tee.attestation.certificate import (
 from xmtp_tee.attestation.collateral import Collateral
 from xmtp_tee.attestation.evidence import Attestation
 from xmtp_tee.attestation.judge import judge_attestation, verify_attestation
+from xmtp_tee.attestation.judgement import Expectations
 from xmtp_tee.attestation.kinds import Provenance, TcbStatus, TeeKind
+from xmtp_tee.attestation.offline import (
+    Trust,
+    judge_offline,
+    verify_offline,
+    workload_of_attestation,
+)
 from xmtp_tee.attestation.pre_key import (
     PRE_KEY_CONTEXT,
     pre_key_message,
@@ -45,6 +54,7 @@ __all__ = [
     "Attestation",
     "Collateral",
     "EnclaveBinding",
+    "Expectations",
     "KeyBundleCertificate",
     "Provenance",
     "Quote",
@@ -52,12 +62,14 @@ __all__ = [
     "TcbStatus",
     "TdReport",
     "TeeKind",
+    "Trust",
     "VerifiedQuote",
     "address_of_public_key",
     "advisory_commitment",
     "checksum_address",
     "ethereum_signature",
     "judge_attestation",
+    "judge_offline",
     "parse_address",
     "parse_quote",
     "pre_key_message",
@@ -67,7 +79,9 @@ __all__ = [
     "tdx_15_workload_id",
     "tdx_workload_id",
     "verify_attestation",
+    "verify_offline",
     "verify_pre_key_signature",
     "verify_quote",
     "workload_id",
+    "workload_of_attestation",
 ]

@@ -14,13 +14,18 @@ The tree, below the base of :mod:`xmtp_tee.errors`::
     │   ├── QeVendorUnknownError
     │   ├── QuoteReservedSetError
     │   ├── CertificationDataUnsupportedError
-    │   └── PckChainMalformedError
+    │   ├── PckChainMalformedError
+    │   ├── CborMalformedError                not the strict CBOR of a Nitro document
+    │   ├── NitroDocumentMalformedError
+    │   └── SnpReportMalformedError
     ├── AttestationMalformedError             the saved evidence around a quote cannot be read
     ├── QuoteNotGenuineError                  no chain of signatures from the pinned root to the quote
     │   ├── PlatformMismatchError             the collateral speaks of another platform
     │   ├── QuotingEnclaveRefusedError        the quoting enclave is not the one Intel describes
     │   ├── ServiceTdNotJudgedError           dcap-qvl has no opinion on a TD with a service TD
     │   ├── TcbLevelNotFoundError             no TCB level matches the platform
+    │   ├── CertificateMalformedError         not the strict DER of an X.509 certificate
+    │   ├── DocumentTimeError                 a document made outside of its key's life, or in the future
     │   └── CertificateRevokedError
     ├── CollateralInvalidError                collateral is not what the vendor signed
     ├── BindingMismatchError                  report_data binds something else
@@ -29,13 +34,16 @@ The tree, below the base of :mod:`xmtp_tee.errors`::
         ├── CertificateSignerMismatchError
         └── PreKeySignatureInvalidError
     UnavailableError                          exit 3: nothing is known
-    └── CollateralUnavailableError
-        ├── CollateralLapsedError
-        └── CollateralNotYetValidError
+    ├── CollateralUnavailableError
+    │   ├── CollateralLapsedError
+    │   └── CollateralNotYetValidError
+    └── DeviceError                           the TEE's own interface fails
+        └── SealRootUnavailableError
     RefusedByPolicyError                      exit 4: genuine, and refused
     ├── DebugEnabledError
     ├── TdAttributesRefusedError
     ├── EnclaveAttributesRefusedError
+    ├── GuestPolicyRefusedError
     ├── TcbStatusRefusedError
     │   └── TcbRevokedError
     ├── EvidenceExpiredError
@@ -133,6 +141,24 @@ class PckChainMalformedError(QuoteMalformedError):
     code = "attestation.pck-chain-malformed"
 
 
+class CborMalformedError(QuoteMalformedError):
+    """The bytes are not the strict CBOR that a Nitro document or the Nitro device writes."""
+
+    code = "attestation.cbor-malformed"
+
+
+class NitroDocumentMalformedError(QuoteMalformedError):
+    """The CBOR is not an attestation document of the Nitro Secure Module."""
+
+    code = "attestation.nitro-document-malformed"
+
+
+class SnpReportMalformedError(QuoteMalformedError):
+    """The bytes are not a SEV-SNP report, or the certificate table behind it cannot be read."""
+
+    code = "attestation.snp-report-malformed"
+
+
 class AttestationMalformedError(InvalidEvidenceError):
     """The saved evidence cannot be read."""
 
@@ -167,6 +193,18 @@ class TcbLevelNotFoundError(QuoteNotGenuineError):
     """The platform, its TDX module or its quoting enclave is below every level that Intel lists."""
 
     code = "attestation.tcb-level-not-found"
+
+
+class CertificateMalformedError(QuoteNotGenuineError):
+    """A certificate is not strict DER, or not of the profile that its vendor issues."""
+
+    code = "attestation.certificate-malformed"
+
+
+class DocumentTimeError(QuoteNotGenuineError):
+    """The document's own timestamp lies outside of its key's life, or in the future."""
+
+    code = "attestation.document-time"
 
 
 class CertificateRevokedError(QuoteNotGenuineError):
@@ -232,6 +270,18 @@ class CollateralNotYetValidError(CollateralUnavailableError):
     code = "attestation.collateral-not-yet-valid"
 
 
+class DeviceError(UnavailableError):
+    """The kernel's interface to the TEE is absent, refuses, stays busy, or answers in another form."""
+
+    code = "attestation.device"
+
+
+class SealRootUnavailableError(DeviceError):
+    """This TEE has no secret of its own that outlives a restart, and nothing else is configured."""
+
+    code = "attestation.seal-root-unavailable"
+
+
 # --- exit 4 ----------------------------------------------------------------------------------------
 
 
@@ -251,6 +301,12 @@ class EnclaveAttributesRefusedError(RefusedByPolicyError):
     """The SGX enclave holds the provisioning or the launch key."""
 
     code = "attestation.enclave-attributes-refused"
+
+
+class GuestPolicyRefusedError(RefusedByPolicyError):
+    """The SEV-SNP guest's policy or privilege level weakens it, or has bits that are not known."""
+
+    code = "attestation.guest-policy-refused"
 
 
 class TcbStatusRefusedError(RefusedByPolicyError):

@@ -31,7 +31,8 @@ _FIELDS = {
 class Attestation:
     """Evidence with its claims. The claims count only once they match the quote's report data.
 
-    ``quote`` is the raw quote, padding allowed; addresses are 20 bytes; keys and hashes 32.
+    ``quote`` is what the driver returned: the raw quote of SGX and TDX, padding allowed; Nitro's document; the extended
+    report of SEV-SNP, its certificates behind it. Addresses are 20 bytes; keys and hashes 32.
 
     :raises FieldError: a field has the wrong type, length or range
     """
@@ -46,10 +47,8 @@ class Attestation:
     block_hash: bytes
 
     def __post_init__(self) -> None:
-        if self.tee not in (TeeKind.SGX, TeeKind.TDX):
-            raise FieldError(
-                "Attestations of this TEE are not known.", got=self.tee, expected="sgx or tdx"
-            )
+        if self.tee is TeeKind.NONE:
+            raise FieldError("An attestation has a kind of TEE.", got=self.tee.label)
         if len(self.quote) > MAX_QUOTE_SIZE:
             raise FieldError("The quote is too long.", expected=f"<= {MAX_QUOTE_SIZE} bytes")
         require_uint("chain id", self.chain_id, 256)

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from xmtp_tee.attestation.acceptance import ACCEPTED_BY_DEFAULT, require_accepted_status
 from xmtp_tee.attestation.advisories import advisory_commitment
 from xmtp_tee.attestation.certificates import Certificate, read_certificate
 from xmtp_tee.attestation.collateral import Collateral
@@ -28,12 +29,10 @@ from xmtp_tee.attestation.errors import (
     DebugEnabledError,
     EnclaveAttributesRefusedError,
     EvidenceExpiredError,
-    FieldError,
     PlatformMismatchError,
     QuoteNotGenuineError,
     ServiceTdNotJudgedError,
     TcbRevokedError,
-    TcbStatusRefusedError,
     TdAttributesRefusedError,
 )
 from xmtp_tee.attestation.kinds import TcbStatus, TeeKind
@@ -48,8 +47,6 @@ from xmtp_tee.attestation.signatures import (
     require_quote_signatures,
 )
 from xmtp_tee.attestation.workload import workload_id
-
-ACCEPTED_BY_DEFAULT = frozenset({TcbStatus.UP_TO_DATE})
 
 TD_ATTRIBUTE_DEBUG = 0x01
 TD_ATTRIBUTES_UNDER_DEBUG = 0xFF
@@ -366,24 +363,4 @@ def _require_td_attributes(body: TdReport) -> None:
             "The TDX module has attributes.",
             got=f"SEAMATTRIBUTES {body.seam_attributes.hex()}",
             expected="8 zero bytes",
-        )
-
-
-def require_accepted_status(
-    status: TcbStatus, advisory_ids: Collection[str], accept: Collection[TcbStatus]
-) -> None:
-    """Refuse a TCB status that is not among ``accept``.
-
-    :raises TcbStatusRefusedError: it is not
-    :raises FieldError: ``accept`` holds NONE or REVOKED, which no policy can accept
-    """
-    if TcbStatus.NONE in accept or TcbStatus.REVOKED in accept:
-        raise FieldError("No policy accepts this TCB status.", got="NONE or REVOKED")
-    if status not in accept:
-        advisories = f" ({', '.join(advisory_ids)})" if advisory_ids else ""
-        raise TcbStatusRefusedError(
-            "The platform's TCB status is not accepted.",
-            got=f"{status.intel_name}{advisories}",
-            expected=" or ".join(sorted(s.intel_name for s in accept)),
-            cause="The platform needs the updates or settings that Intel's advisories name.",
         )

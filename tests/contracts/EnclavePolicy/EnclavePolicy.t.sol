@@ -10,6 +10,7 @@ import {
     TeeKind
 } from "../../../contracts/interfaces/AttestationTypes.sol";
 import {IEnclavePolicy, Workload} from "../../../contracts/interfaces/IEnclavePolicy.sol";
+import {IPolicyAdministration} from "../../../contracts/interfaces/IPolicyAdministration.sol";
 import {RegistryFixture} from "../registry/RegistryFixture.sol";
 
 /// @dev docs/SPECIFICATION.md, EnclavePolicy.
@@ -95,6 +96,49 @@ contract EnclavePolicyTest is RegistryFixture {
         policy.removeWorkload(NEW);
     }
 
+    // --- enumeration -----------------------------------------------------------------------------------
+
+    function test_the_trusted_workloads_are_listed_page_by_page() external {
+        assertPage(0, 10, WORKLOAD, OTHER_WORKLOAD);
+        assertPage(0, type(uint256).max, WORKLOAD, OTHER_WORKLOAD);
+        bytes32[] memory page = policy.workloadIds(1, 1);
+        assertSame(page.length, 1, "one on the second page");
+        assertSame(page[0], OTHER_WORKLOAD, "the second");
+        assertSame(policy.workloadIds(0, 0).length, 0, "a page of none");
+        assertSame(policy.workloadIds(2, 1).length, 0, "behind the end");
+        assertSame(policy.workloadIds(type(uint256).max, type(uint256).max).length, 0, "far behind the end");
+        assertSame(policy.workloadIds(1, type(uint256).max).length, 1, "to the end");
+    }
+
+    function test_a_removed_workload_leaves_the_list() external {
+        vm.startPrank(admin);
+        policy.removeWorkload(WORKLOAD);
+        assertSame(policy.workloadCount(), 1, "one left");
+        assertSame(policy.workloadIds(0, 2)[0], OTHER_WORKLOAD, "the other");
+        policy.addWorkload(WORKLOAD, AssuranceLevel.MEMBER, SOURCE, COMMIT);
+        vm.stopPrank();
+        assertPage(0, 2, OTHER_WORKLOAD, WORKLOAD);
+    }
+
+    function testFuzz_pages_cover_every_workload_once(uint8 count, uint8 size) external {
+        uint256 total = 2 + count % 20;
+        uint256 step = 1 + size % 7;
+        for (uint256 i = 2; i < total; ++i) {
+            add(keccak256(abi.encode(i)), AssuranceLevel.CVM, SOURCE);
+        }
+        uint256 seen;
+        for (uint256 start = 0; start < total; start += step) {
+            bytes32[] memory page = policy.workloadIds(start, step);
+            for (uint256 i = 0; i < page.length; ++i) {
+                assertThat(policy.isWorkloadTrusted(page[i]), "trusted");
+                assertSame(page[i], policy.workloadIds(seen, 1)[0], "in one order");
+                ++seen;
+            }
+        }
+        assertSame(seen, total, "all of them");
+        assertSame(policy.workloadCount(), total, "as many as counted");
+    }
+
     // --- administration --------------------------------------------------------------------------------
 
     function testFuzz_x7_only_the_owner_decides(address sender) external {
@@ -119,6 +163,14 @@ contract EnclavePolicyTest is RegistryFixture {
         expectError(unauthorized);
         policy.allowFamily(TeeKind.TDX, FAMILY);
         expectError(unauthorized);
+        policy.addGuardian(sender);
+        expectError(unauthorized);
+        policy.removeGuardian(sender);
+        expectError(unauthorized);
+        policy.scheduleAddition(abi.encodeCall(policy.addGuardian, (sender)));
+        expectError(abi.encodeWithSelector(IPolicyAdministration.NeitherOwnerNorGuardian.selector, sender));
+        policy.cancelAddition(bytes32(0));
+        expectError(unauthorized);
         policy.transferOwnership(sender);
         expectError(unauthorized);
         policy.acceptOwnership();
@@ -132,14 +184,21 @@ contract EnclavePolicyTest is RegistryFixture {
         vm.prank(stranger);
         policy.acceptOwnership();
         assertSame(policy.owner(), stranger, "accepted");
-        expectError(IEnclavePolicy.OwnershipCannotBeRenounced.selector);
+        expectError(IPolicyAdministration.OwnershipCannotBeRenounced.selector);
         vm.prank(stranger);
         policy.renounceOwnership();
     }
 
     function test_a_policy_has_an_owner_from_the_start() external {
         expectError(abi.encodeWithSelector(Ownable.OwnableInvalidOwner.selector, address(0)));
-        create("EnclavePolicy.sol:EnclavePolicy", abi.encode(address(0)));
+        create("EnclavePolicy.sol:EnclavePolicy", abi.encode(address(0), uint32(0)));
+    }
+
+    function assertPage(uint256 start, uint256 count, bytes32 first, bytes32 second) private view {
+        bytes32[] memory page = policy.workloadIds(start, count);
+        assertSame(page.length, 2, "both");
+        assertSame(page[0], first, "the first");
+        assertSame(page[1], second, "the second");
     }
 
     function add(bytes32 id, AssuranceLevel level, string memory source) private {

@@ -47,29 +47,44 @@ contract EnclaveRegistryConstructionTest is RegistryFixture {
         create("EnclaveRegistry.sol:EnclaveRegistry", abi.encode(router, stranger, 1, 1));
     }
 
-    function test_nobody_administers_it() external view {
+    function test_every_function_is_known() external view {
         string memory artifact =
             vm.readFile(vm.getArtifactPathByCode(vm.getCode("EnclaveRegistry.sol:EnclaveRegistry")));
         string[] memory functions = vm.parseJsonKeys(artifact, ".methodIdentifiers");
-        string[13] memory known = [
+        string[18] memory known = [
             "assuranceCeiling()",
             "assuranceOf(address)",
-            "attest(address,bytes32,uint64,bytes)",
+            "attest(address,bytes32,uint64,bytes)", // anybody, by evidence
             "attestationTtl()",
             "bindingDigest(address,bytes32,uint256,bytes32)",
+            "eip712Domain()",
             "enclave(address)",
-            "invalidate(address)",
+            "invalidate(address)", // anybody, by a failure that is definite
             "maxBlockAge()",
             "policy()",
             "requireAttested(address)",
             "requireTrusted(address)",
+            "retire(address,bytes)", // anybody, by the authority's signature
+            "retirementDigest(address)",
+            "revoke(address)", // the policy's owner
             "standing(address)",
+            "supportsInterface(bytes4)",
             "verifier()"
         ];
         assertSame(functions.length, known.length, "as many functions as are known");
         for (uint256 i = 0; i < known.length; ++i) {
             assertSame(functions[i], known[i]);
         }
+    }
+
+    function testFuzz_supported_interfaces_are_these_three(bytes4 other) external view {
+        assertThat(enclaves.supportsInterface(0x01ffc9a7), "ERC-165");
+        assertThat(enclaves.supportsInterface(0x84b0196e), "ERC-5267");
+        bytes4 own = type(IEnclaveRegistry).interfaceId;
+        assertThat(enclaves.supportsInterface(own), "its own");
+        assertThat(!enclaves.supportsInterface(0xffffffff), "never this one");
+        bool known = other == 0x01ffc9a7 || other == 0x84b0196e || other == own;
+        assertThat(enclaves.supportsInterface(other) == known, "and no other");
     }
 
     function assertSame(string memory got, string memory expected) private pure {

@@ -1,24 +1,34 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {Ownable} from "@openzeppelin/contracts/access/Ownable.sol";
 import {Pausable} from "@openzeppelin/contracts/utils/Pausable.sol";
 
-import {BundleProof, IKeyRegistry, KeyState, Standing} from "../../../contracts/interfaces/IKeyRegistry.sol";
-import {RegistryFixture} from "../registry/RegistryFixture.sol";
+import {
+    IKeyBundles,
+    IKeyDelegation,
+    IKeyRegistry,
+    KeyState,
+    Registration,
+    Standing
+} from "../../../contracts/interfaces/IKeyRegistry.sol";
+import {BundleProof} from "../registry/RegistryFixture.sol";
+import {DelegationFixture} from "./DelegationFixture.sol";
 
-/// @dev docs/SPECIFICATION.md, KeyRegistry, administration: the admin may pause, and nothing else.
-contract KeyRegistryAdministrationTest is RegistryFixture {
+/// @dev docs/SPECIFICATION.md, KeyRegistry, administration: the policy's owner and guardians may pause, and nothing
+/// else. Nobody owns this contract.
+contract KeyRegistryAdministrationTest is DelegationFixture {
+    address private immutable guardian = address(0x6a2d1a);
     Bundle private bundle;
 
     function setUp() public override {
         super.setUp();
-        attest(authority);
+        vm.prank(admin);
+        policy.addGuardian(guardian);
         bundle = registered(owner, "first");
     }
 
     function test_a_pause_blocks_registration_and_rotation() external {
-        pause();
+        pauseAs(guardian);
         Bundle memory second = newBundle(owner, "second");
         BundleProof memory proof = proofOf(second, AUTHORITY_KEY);
         expectError(Pausable.EnforcedPause.selector);
@@ -39,7 +49,7 @@ contract KeyRegistryAdministrationTest is RegistryFixture {
 
     function test_a_pause_never_blocks_reads_or_revocation() external {
         bytes32 before = fingerprint(owner, bundle.identityKey);
-        pause();
+        pauseAs(admin);
         assertSame(fingerprint(owner, bundle.identityKey), before, "the same entry");
         (Standing standing,) = registry.isTrusted(owner, bundle.identityKey);
         assertThat(standing == Standing.TRUSTED, "trust is not the admin's to take");
@@ -48,114 +58,134 @@ contract KeyRegistryAdministrationTest is RegistryFixture {
         assertThat(registry.keyState(owner, bundle.identityKey) == KeyState.REVOKED, "revoked while paused");
     }
 
-    function testFuzz_only_the_admin_pauses(address sender) external {
-        vm.assume(sender != admin);
-        bytes memory unauthorized = abi.encodeWithSelector(Ownable.OwnableUnauthorizedAccount.selector, sender);
-        expectError(unauthorized);
-        vm.prank(sender);
-        registry.pause();
-        pause();
-        expectError(unauthorized);
+    function testFuzz_only_the_policys_owner_and_guardians_pause(address sender) external {
+        vm.assume(sender != admin && sender != guardian);
+        expectError(abi.encodeWithSelector(IKeyRegistry.PauseUnauthorized.selector, sender));
+        pauseAs(sender);
+        pauseAs(admin);
+        expectError(abi.encodeWithSelector(IKeyRegistry.UnpauseUnauthorized.selector, sender));
         vm.prank(sender);
         registry.unpause();
     }
 
-    function test_ownership_moves_in_two_steps() external {
-        vm.prank(admin);
-        registry.transferOwnership(stranger);
-        assertSame(registry.owner(), admin, "not before it is accepted");
-        vm.prank(stranger);
-        registry.acceptOwnership();
-        assertSame(registry.owner(), stranger, "accepted");
-        expectError(abi.encodeWithSelector(Ownable.OwnableUnauthorizedAccount.selector, admin));
-        vm.prank(admin);
-        registry.pause();
-    }
-
-    function test_renouncing_cannot_leave_a_pause_that_nobody_ends() external {
-        pause();
+    function test_a_guardian_pauses_and_cannot_end_it() external {
+        pauseAs(guardian);
         expectError(Pausable.EnforcedPause.selector);
-        vm.prank(admin);
-        registry.renounceOwnership();
-        vm.startPrank(admin);
+        pauseAs(guardian);
+        expectError(abi.encodeWithSelector(IKeyRegistry.UnpauseUnauthorized.selector, guardian));
+        vm.prank(guardian);
         registry.unpause();
-        registry.renounceOwnership();
-        vm.stopPrank();
-        assertSame(registry.owner(), address(0), "renounced");
-        registered(owner, "second");
+        vm.prank(admin);
+        registry.unpause();
+        expectError(Pausable.ExpectedPause.selector);
+        vm.prank(admin);
+        registry.unpause();
     }
 
-    function test_construction_refuses_an_address_without_code_and_no_owner() external {
+    function test_the_right_to_pause_moves_with_the_policy() external {
+        vm.prank(admin);
+        policy.removeGuardian(guardian);
+        expectError(abi.encodeWithSelector(IKeyRegistry.PauseUnauthorized.selector, guardian));
+        pauseAs(guardian);
+        vm.prank(admin);
+        policy.transferOwnership(stranger);
+        vm.prank(stranger);
+        policy.acceptOwnership();
+        expectError(abi.encodeWithSelector(IKeyRegistry.PauseUnauthorized.selector, admin));
+        pauseAs(admin);
+        pauseAs(stranger);
+        vm.prank(stranger);
+        registry.unpause();
+    }
+
+    function test_construction_refuses_an_address_without_code() external {
         expectError(abi.encodeWithSelector(IKeyRegistry.NotAContract.selector, stranger));
-        newRegistry(stranger, admin);
-        expectError(abi.encodeWithSelector(Ownable.OwnableInvalidOwner.selector, address(0)));
-        newRegistry(address(enclaves), address(0));
+        newRegistry(stranger, address(agents));
     }
 
     // --- no admin can add, alter or remove a key -------------------------------------------------------
 
-    /// @dev Walks the compiled ABI, so that a function added later is tried too: whatever the admin calls,
+    /// @dev Walks the compiled ABI, so that a function added later is tried too: whatever those who administer call,
     /// with whatever arguments, the owner's bundle stays as it is and the owner can still revoke it.
     function testFuzz_x7_no_function_called_by_the_admin_touches_anothers_bundle(bytes calldata noise) external {
-        bytes32 before = fingerprint(owner, bundle.identityKey);
+        bytes32 before = standingOf(bundle);
         string[] memory signatures = functions();
         for (uint256 i = 0; i < signatures.length; ++i) {
             bytes4 selector = bytes4(keccak256(bytes(signatures[i])));
-            tryAsAdmin(abi.encodePacked(selector, noise));
-            tryAsAdmin(abi.encodePacked(selector, abi.encode(owner, bundle.identityKey, bundle.preKey)));
-            tryAsAdmin(abi.encodePacked(selector, new bytes(512)));
-            assertSame(fingerprint(owner, bundle.identityKey), before, signatures[i]);
+            tryAsAdmins(abi.encodePacked(selector, noise));
+            tryAsAdmins(abi.encodePacked(selector, abi.encode(owner, bundle.identityKey, bundle.preKey)));
+            tryAsAdmins(abi.encodePacked(selector, new bytes(512)));
+            assertSame(standingOf(bundle), before, signatures[i]);
         }
         vm.prank(owner);
         registry.revokeKeyBundle(abi.encodePacked(bundle.identityKey));
     }
 
-    /// @dev The same with well-formed arguments: real certificates of this very bundle.
+    /// @dev The same with well-formed arguments: real certificates of this very bundle, and signatures of the admins'.
     function test_the_admin_cannot_act_for_an_owner_by_the_owners_own_certificates() external {
-        bytes32 before = fingerprint(owner, bundle.identityKey);
+        bytes32 before = standingOf(bundle);
         Bundle memory next = nextPreKey(bundle);
-        bytes memory identityKey = abi.encodePacked(bundle.identityKey);
-        bytes memory proof = abi.encode(proofOf(next, AUTHORITY_KEY));
-        bytes memory preKey = abi.encodePacked(next.preKey);
+        Registration memory entry = entryOf(next, registrationBy(SIGNER_KEY, next));
+        Registration[] memory entries = new Registration[](1);
+        entries[0] = entry;
+        bytes4[2] memory own =
+            [IKeyBundles.registerKeyBundleWithAttestation.selector, IKeyBundles.rotatePreKey.selector];
+        bytes4[2] memory twins =
+            [IKeyDelegation.registerKeyBundleWithAttestationFor.selector, IKeyDelegation.rotatePreKeyFor.selector];
+        for (uint256 i = 0; i < 2; ++i) {
+            bytes memory arguments =
+                abi.encode(entry.identityKey, entry.preKey, entry.preKeySignature, entry.attestationProof);
+            assertThat(!tryAsAdmins(abi.encodePacked(own[i], arguments)), "as if its own");
+            assertThat(!tryAsAdmins(callOf(twins[i], entry)), "as if signed");
+        }
+        assertThat(!tryAsAdmins(abi.encodeCall(IKeyBundles.revokeKeyBundle, (entry.identityKey))), "revoke");
         assertThat(
-            !tryAsAdmin(
+            !tryAsAdmins(
                 abi.encodeCall(
-                    IKeyRegistry.registerKeyBundleWithAttestation, (identityKey, preKey, next.preKeySignature, proof)
+                    IKeyDelegation.revokeKeyBundleFor,
+                    (owner, entry.identityKey, deadline, revocationBy(SIGNER_KEY, bundle))
                 )
             ),
-            "register"
+            "revoke as if signed"
         );
-        assertThat(
-            !tryAsAdmin(abi.encodeCall(IKeyRegistry.rotatePreKey, (identityKey, preKey, next.preKeySignature, proof))),
-            "rotate"
-        );
-        assertThat(!tryAsAdmin(abi.encodeCall(IKeyRegistry.revokeKeyBundle, (identityKey))), "revoke");
-        assertSame(fingerprint(owner, bundle.identityKey), before, "untouched");
+        tryAsAdmins(abi.encodeCall(IKeyDelegation.registerKeyBundles, (entries)));
+        assertSame(standingOf(bundle), before, "untouched");
     }
 
     /// @dev Who may change state, and how, is a decision: a new function must be entered here knowingly.
-    function test_the_state_changing_functions_are_these() external view {
-        string[8] memory changing = [
-            "acceptOwnership()",
+    function test_the_functions_are_these() external view {
+        string[13] memory changing = [
+            "cancelSignatures()",
             "pause()",
             "registerKeyBundleWithAttestation(bytes,bytes,bytes,bytes)",
-            "renounceOwnership()",
+            "registerKeyBundleWithAttestationFor(address,bytes,bytes,bytes,bytes,uint256,bytes)",
+            "registerKeyBundleWithAttestationForAgent(uint256,bytes,bytes,bytes,bytes)",
+            "registerKeyBundles((address,bytes,bytes,bytes,bytes,uint256,bytes)[])",
             "revokeKeyBundle(bytes)",
+            "revokeKeyBundleFor(address,bytes,uint256,bytes)",
+            "revokeKeyBundleForAgent(uint256,bytes)",
             "rotatePreKey(bytes,bytes,bytes,bytes)",
-            "transferOwnership(address)",
+            "rotatePreKeyFor(address,bytes,bytes,bytes,bytes,uint256,bytes)",
+            "rotatePreKeyForAgent(uint256,bytes,bytes,bytes,bytes)",
             "unpause()"
         ];
-        string[10] memory reading = [
+        string[16] memory reading = [
+            "agentHolder(uint256,bytes32)",
+            "agentOwner(uint256)",
             "certificateDigest(address,bytes32,bytes32,bytes,uint64,uint64,uint8)",
             "eip712Domain()",
             "enclaveRegistry()",
+            "getKeyBundle(address)",
             "getKeyBundle(address,bytes32)",
             "getKeyBundles(address)",
+            "identityRegistry()",
             "isTrusted(address,bytes32)",
             "keyState(address,bytes32)",
-            "owner()",
+            "lastChange(address)",
+            "lookupKeys(address[])",
+            "nonces(address)",
             "paused()",
-            "pendingOwner()"
+            "supportsInterface(bytes4)"
         ];
         string[] memory found = functions();
         assertSame(found.length, changing.length + reading.length, "as many functions as are known");
@@ -176,13 +206,16 @@ contract KeyRegistryAdministrationTest is RegistryFixture {
         return vm.parseJsonKeys(artifact, ".methodIdentifiers");
     }
 
-    function tryAsAdmin(bytes memory call_) private returns (bool accepted) {
+    function tryAsAdmins(bytes memory call_) private returns (bool accepted) {
+        vm.prank(guardian);
+        (bool first,) = address(registry).call(call_);
         vm.prank(admin);
-        (accepted,) = address(registry).call(call_);
+        (bool second,) = address(registry).call(call_);
+        return first || second;
     }
 
-    function pause() private {
-        vm.prank(admin);
+    function pauseAs(address sender) private {
+        vm.prank(sender);
         registry.pause();
     }
 }

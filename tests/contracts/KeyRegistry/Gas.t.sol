@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {IKeyRegistry} from "../../../contracts/interfaces/IKeyRegistry.sol";
+import {IKeyBundles} from "../../../contracts/interfaces/IKeyRegistry.sol";
 import {RegistryFixture} from "../registry/RegistryFixture.sol";
 import {Vm} from "../registry/Vm.sol";
 
@@ -22,12 +22,12 @@ contract KeyRegistryGasTest is RegistryFixture {
         uint256 used = measure(
             otherOwner,
             abi.encodeCall(
-                IKeyRegistry.registerKeyBundleWithAttestation,
+                IKeyBundles.registerKeyBundleWithAttestation,
                 (
                     abi.encodePacked(first.identityKey),
                     abi.encodePacked(first.preKey),
                     first.preKeySignature,
-                    abi.encode(proofOf(first, AUTHORITY_KEY))
+                    encode(proofOf(first, AUTHORITY_KEY))
                 )
             )
         );
@@ -39,12 +39,12 @@ contract KeyRegistryGasTest is RegistryFixture {
         uint256 used = measure(
             owner,
             abi.encodeCall(
-                IKeyRegistry.rotatePreKey,
+                IKeyBundles.rotatePreKey,
                 (
                     abi.encodePacked(next.identityKey),
                     abi.encodePacked(next.preKey),
                     next.preKeySignature,
-                    abi.encode(proofOf(next, AUTHORITY_KEY))
+                    encode(proofOf(next, AUTHORITY_KEY))
                 )
             )
         );
@@ -53,7 +53,7 @@ contract KeyRegistryGasTest is RegistryFixture {
 
     function test_gas_revoke() external {
         uint256 used =
-            measure(owner, abi.encodeCall(IKeyRegistry.revokeKeyBundle, (abi.encodePacked(bundle.identityKey))));
+            measure(owner, abi.encodeCall(IKeyBundles.revokeKeyBundle, (abi.encodePacked(bundle.identityKey))));
         report("revoke", used, 30_000);
     }
 

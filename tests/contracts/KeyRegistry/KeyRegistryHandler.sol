@@ -3,146 +3,228 @@ pragma solidity 0.8.37;
 
 import {AssuranceLevel, Provenance, TcbStatus, TeeKind} from "../../../contracts/interfaces/AttestationTypes.sol";
 import {IEnclavePolicy} from "../../../contracts/interfaces/IEnclavePolicy.sol";
-import {IEnclaveRegistry} from "../../../contracts/interfaces/IEnclaveRegistry.sol";
-import {BundleProof, IKeyRegistry, KeyState} from "../../../contracts/interfaces/IKeyRegistry.sol";
-import {RegistryFixture} from "../registry/RegistryFixture.sol";
-import {Vm} from "../registry/Vm.sol";
+import {EnclaveState, IEnclaveRegistry} from "../../../contracts/interfaces/IEnclaveRegistry.sol";
+import {
+    IKeyAgents,
+    IKeyBundles,
+    IKeyDelegation,
+    IKeyRegistry,
+    KeyBundle,
+    KeyState,
+    Registration,
+    Standing
+} from "../../../contracts/interfaces/IKeyRegistry.sol";
+import {KeyWallet} from "../registry/Wallets.sol";
+import {KeyRegistryModel} from "./KeyRegistryModel.sol";
 
 /// @title KeyRegistryHandler
-/// @notice Owners, enclaves, an admin, thieves and time, acting in any order. Before each act the model says
-/// whether it must succeed; afterwards the model learns from the events alone.
-contract KeyRegistryHandler is RegistryFixture {
-    struct ModelBundle {
-        KeyState state;
-        bytes32 preKey;
-        address authority;
-        uint64 epoch;
-        uint64 expiresAt;
-        Provenance provenance;
+/// @notice Owners with and without code, agents and their holders, relayers, enclaves, administrators, thieves and
+/// time, acting in any order. Before each act the model says whether it must succeed; afterwards the model learns from
+/// the events, and the bundle that was touched is compared with it.
+contract KeyRegistryHandler is KeyRegistryModel {
+    /// @dev How an act reaches the registry. `ok` is false when that alone must refuse it.
+    struct Way {
+        address sender;
+        bool twin;
+        bool agent;
+        uint256 agentId;
+        uint256 key;
+        uint256 nonce;
+        uint256 deadline;
+        bool otherIntent;
+        bool ok;
     }
 
-    struct ModelEnclave {
-        bool attested;
-        bool invalidated;
-        uint64 blockNumber;
-        uint64 expiresAt;
-        bytes32 workload;
-        bytes32 transportKey;
-    }
-
-    struct Pair {
-        address owner;
-        bytes32 identityKey;
-    }
-
-    uint256 public constant OWNERS = 3;
+    uint256 public constant ACCOUNTS = 3;
+    uint256 public constant OWNERS = 6; // three accounts, a wallet, two agents
     uint256 public constant ENCLAVES = 3;
     uint256 public constant NAMES = 12;
+    uint256 private constant ACCOUNT_KEY = 0xacc0000;
+    bytes4 private constant REGISTER_FOR = IKeyDelegation.registerKeyBundleWithAttestationFor.selector;
 
-    /// @dev What went wrong, the first time; empty as long as every invariant of a step held.
-    string public violation;
+    address private immutable guardian = address(0x6a2d1a);
+    address private immutable operator = address(0x0be2a702);
+    /// @dev A registry beside ours, where nothing of ours may ever count.
+    IKeyRegistry private neighbour;
+    address private wallet;
+    /// @dev Kept, because making them again in each step takes longer than the step.
+    address[OWNERS] private owners;
+    mapping(uint256 key => address) private addresses;
+    bytes32 private separator;
+    /// @dev How many times each enclave has been replaced after its end.
+    uint256[ENCLAVES] private generations;
+    bytes[4] private used;
+    uint256 private usedCount;
+
     /// @dev How often each kind of act succeeded, so that a run that does nothing is noticed.
     uint256 public successes;
 
-    bool public paused;
-    bool public workloadTrusted = true;
-    bool public lapsed;
-    TcbStatus public status = TcbStatus.UP_TO_DATE;
-    bool public denied;
-    /// @dev The deadline of the exception for OUT_OF_DATE; zero without one.
-    uint256 public exceptionUntil;
-
-    mapping(address owner => mapping(bytes32 identityKey => ModelBundle)) internal _bundles;
-    mapping(address owner => uint256 count) public active;
-    mapping(address authority => ModelEnclave) internal _enclaves;
-    Pair[] internal _pairs;
-
-    uint256 private _time = START;
-    uint256 private _head = START_BLOCK;
-
     constructor() {
-        setUp();
+        vm.recordLogs();
+        setUp(); // attests the first enclave
+        learn(new address[](0));
+        neighbour = newRegistry(address(enclaves), address(agents));
+        separator = super.domainSeparator();
+        wallet = address(new KeyWallet(vm.addr(ACCOUNT_KEY + ACCOUNTS)));
+        for (uint256 i = 0; i < ACCOUNTS; ++i) {
+            owners[i] = vm.addr(ACCOUNT_KEY + i);
+        }
+        (owners[3], owners[4], owners[5]) = (wallet, registry.agentOwner(0), registry.agentOwner(1));
+        for (uint256 i = 0; i < ENCLAVES; ++i) {
+            addresses[authorityKeyOf(i)] = vm.addr(authorityKeyOf(i));
+        }
+        vm.prank(admin);
+        policy.addGuardian(guardian);
+        for (uint256 i = 0; i < ACCOUNTS; ++i) {
+            vm.startPrank(ownerOf(i));
+            agents.setApprovalForAll(operator, true);
+            if (i < 2) agents.register();
+            vm.stopPrank();
+        }
+        for (uint8 i = 1; i < ENCLAVES; ++i) {
+            attests(i, 0, i);
+        }
     }
 
-    // --- acts ------------------------------------------------------------------------------------------
+    // --- owners' acts ----------------------------------------------------------------------------------
 
-    function registers(uint8 ownerSeed, uint8 name, uint8 enclaveSeed, uint8 provenance, uint32 lifetime) external {
+    function registers(uint8 who, uint8 name, uint8 enclave, uint8 provenance, uint32 lifetime, uint8 manner) external {
         sync();
         // Every fourth time a key that has been there, revoked or not.
         Bundle memory bundle =
-            lifetime % 4 == 0 ? knownOr(ownerSeed, name) : newBundle(ownerOf(ownerSeed), vm.toString(name % NAMES));
+            lifetime % 4 == 0 ? knownOr(who, name) : newBundle(ownerOf(who), vm.toString(name % NAMES));
         bundle.provenance = Provenance(provenance % 4);
         bundle.expiresAt = uint64(time() + lifetime % 20 days);
-        uint256 key = authorityKeyOf(enclaveSeed);
-        ModelBundle memory model = _bundles[bundle.owner][bundle.identityKey];
-        bool expected = !paused && bundle.provenance != Provenance.NONE && bundle.expiresAt > time()
-            && model.state == KeyState.NONE && active[bundle.owner] < 10 && expectedReason(vm.addr(key)) == 0;
-        act(bundle.owner, address(registry), callOf(true, bundle, key), expected, "register");
+        uint256 key = authorityKeyOf(enclave);
+        Way memory way = wayOf(bundle.owner, manner);
+        bool expected = way.ok && mayRegister(bundle, key);
+        act(way, callOf(true, bundle, key, way), bundle, expected, "register");
     }
 
-    function rotates(uint8 ownerSeed, uint8 name, uint8 enclaveSeed, uint8 step, uint32 lifetime) external {
+    function rotates(uint8 who, uint8 name, uint8 enclave, uint8 step, uint32 lifetime, uint8 manner) external {
         sync();
-        Bundle memory bundle = knownOr(ownerSeed, name);
+        Bundle memory bundle = knownOr(who, name);
         ModelBundle memory model = _bundles[bundle.owner][bundle.identityKey];
         bundle.epoch = model.epoch + step % 3;
         bundle.preKey = keccak256(abi.encode(bundle.identityKey, bundle.epoch, lifetime));
         bundle.preKeySignature = signatureOf(bundle.preKey);
         bundle.provenance = step % 16 == 15 ? Provenance.DERIVED : model.provenance;
         bundle.expiresAt = uint64(time() + lifetime % 20 days);
-        uint256 key = authorityKeyOf(enclaveSeed);
-        for (uint256 i = 0; enclaveSeed % 2 == 0 && i < ENCLAVES; ++i) {
+        uint256 key = authorityKeyOf(enclave);
+        for (uint256 i = 0; enclave % 2 == 0 && i < ENCLAVES; ++i) {
             // Every second time by the enclave that stands behind the bundle.
-            if (vm.addr(authorityKeyOf(i)) == model.authority) key = authorityKeyOf(i);
+            if (authorityOf(i) == model.authority) key = authorityKeyOf(i);
         }
-        address authority_ = vm.addr(key);
-        bool enclavePasses =
-            authority_ == model.authority ? expectedRecordReason(authority_) == 0 : expectedReason(authority_) == 0;
-        bool expected = !paused && model.state == KeyState.ACTIVE && bundle.epoch > model.epoch
-            && bundle.provenance == model.provenance && bundle.expiresAt > time() && enclavePasses;
-        act(bundle.owner, address(registry), callOf(false, bundle, key), expected, "rotate");
+        Way memory way = wayOf(bundle.owner, manner);
+        act(way, callOf(false, bundle, key, way), bundle, way.ok && mayRotate(bundle, key), "rotate");
     }
 
-    function revokes(uint8 ownerSeed, uint8 name) external {
+    /// @dev I7: a pause is no part of the condition.
+    function revokes(uint8 who, uint8 name, uint8 manner) external {
         sync();
-        Bundle memory bundle = knownOr(ownerSeed, name);
-        // I7: whatever else is the case, paused or not.
-        bool expected = _bundles[bundle.owner][bundle.identityKey].state == KeyState.ACTIVE;
-        act(
-            bundle.owner,
-            address(registry),
-            abi.encodeCall(IKeyRegistry.revokeKeyBundle, (abi.encodePacked(bundle.identityKey))),
-            expected,
-            "revoke"
-        );
+        Bundle memory bundle = knownOr(who, name);
+        Way memory way = wayOf(bundle.owner, manner);
+        bool expected = way.ok && _bundles[bundle.owner][bundle.identityKey].state == KeyState.ACTIVE;
+        act(way, revocationOf(bundle, way), bundle, expected, "revoke");
     }
 
-    /// @dev I6, I10: a certificate for one owner in the hands of another, or of the admin.
-    function steals(uint8 pairSeed, uint8 thiefSeed, uint8 manner, uint8 enclaveSeed) external {
+    function cancels(uint8 who) external {
+        sync();
+        Way memory way;
+        way.sender = ownerOf(who % ACCOUNTS);
+        Bundle memory bundle = newBundle(way.sender, "");
+        act(way, abi.encodeCall(IKeyDelegation.cancelSignatures, ()), bundle, true, "cancel");
+    }
+
+    /// @dev Four entries of four owners, some of them bad; each is done exactly when it would be done alone.
+    function registersMany(uint8 name, uint8 enclave, uint32 manners, uint32 lifetime) external {
+        sync();
+        Registration[] memory entries = new Registration[](ACCOUNTS + 1);
+        address[] memory named = new address[](ACCOUNTS + 1);
+        bool[] memory expected = new bool[](ACCOUNTS + 1);
+        for (uint256 i = 0; i <= ACCOUNTS; ++i) {
+            Bundle memory bundle = newBundle(ownerOf(i), vm.toString((name + i) % NAMES));
+            bundle.expiresAt = uint64(time() + 1 + lifetime % 20 days);
+            uint256 key = authorityKeyOf(enclave + (manners >> (8 * i)) % 5 / 4);
+            Way memory way = twinOf(bundle.owner, uint8(manners >> (8 * i)));
+            entries[i] = entryOf(bundle, key, way, way.otherIntent ? "RotatePreKey" : "RegisterKeyBundle");
+            (named[i], expected[i]) = (bundle.owner, way.ok && mayRegister(bundle, key));
+        }
+        vm.recordLogs();
+        vm.prank(relayer);
+        try registry.registerKeyBundles(entries) returns (bool[] memory done) {
+            if (paused) violate("batch: accepted");
+            for (uint256 i = 0; i < done.length; ++i) {
+                if (done[i] != expected[i]) violate(done[i] ? "batch: an entry accepted" : "batch: an entry refused");
+                if (done[i]) ++nonces[named[i]];
+                else named[i] = address(0);
+            }
+            ++successes;
+        } catch {
+            if (!paused) violate("batch: refused");
+        }
+        learn(named);
+    }
+
+    // --- agents ----------------------------------------------------------------------------------------
+
+    function transfers(uint8 agent, uint8 to) external {
+        sync();
+        uint256 agentId = agent % 2;
+        address holder = agents.ownerOf(agentId);
+        vm.prank(holder);
+        agents.transferFrom(holder, ownerOf(to % ACCOUNTS), agentId);
+    }
+
+    // --- thieves ---------------------------------------------------------------------------------------
+
+    /// @dev I6, I10: a certificate for one owner in the hands of another, or of those who administer; with the thief's
+    /// own signature where one is wanted.
+    function steals(uint8 pairSeed, uint8 thiefSeed, uint8 manner, uint8 enclave) external {
         sync();
         if (_pairs.length == 0) return;
         Pair memory pair = _pairs[pairSeed % _pairs.length];
-        address thief = thiefSeed % 4 == 3 ? admin : ownerOf(thiefSeed);
-        if (thief == pair.owner) return;
+        uint256 thief = thiefSeed % (ACCOUNTS + 2);
+        Way memory way;
+        way.sender = thief == ACCOUNTS ? admin : thief == ACCOUNTS + 1 ? guardian : ownerOf(thief);
+        if (way.sender == pair.owner) return;
+        way.twin = manner % 2 == 0;
+        (way.key, way.nonce, way.deadline) = (ACCOUNT_KEY + thief, nonces[pair.owner], time());
+        if (thief >= ACCOUNTS) way.key += 100; // the number after the accounts' is the wallet's
         Bundle memory bundle = newBundle(pair.owner, "");
         bundle.identityKey = pair.identityKey;
         bundle.epoch = _bundles[pair.owner][pair.identityKey].epoch + 1;
-        bytes memory call_ = manner % 3 == 2
-            ? abi.encodeCall(IKeyRegistry.revokeKeyBundle, (abi.encodePacked(pair.identityKey)))
-            : callOf(manner % 3 == 0, bundle, authorityKeyOf(enclaveSeed));
-        act(thief, address(registry), call_, false, "steal");
+        bytes memory call_ =
+            manner % 3 == 2 ? revocationOf(bundle, way) : callOf(manner % 3 == 0, bundle, authorityKeyOf(enclave), way);
+        act(way, call_, bundle, false, "steal");
     }
 
-    function attests(uint8 enclaveSeed, uint8 age, uint8 transportSeed) external {
+    /// @dev I5: what has acted once, here again and at the registry beside.
+    function replays(uint8 seed, uint8 where) external {
         sync();
-        address authority_ = vm.addr(authorityKeyOf(enclaveSeed));
+        if (usedCount == 0) return;
+        bytes memory call_ = used[seed % (usedCount < used.length ? usedCount : used.length)];
+        address target = where % 2 == 0 ? address(registry) : address(neighbour);
+        vm.recordLogs();
+        vm.prank(relayer);
+        (bool accepted,) = target.call(call_);
+        if (accepted) violate("I5: a signature acted twice");
+        learn(new address[](0));
+    }
+
+    // --- enclaves --------------------------------------------------------------------------------------
+
+    function attests(uint8 enclave, uint8 age, uint8 transport) public {
+        sync();
+        address authority_ = authorityOf(enclave);
         uint64 blockNumber = uint64(head() - 1 - age % 120);
         vm.setBlockhash(blockNumber, hashOfBlock(blockNumber));
-        bytes32 transportKey = bytes32(uint256(transportSeed));
+        bytes32 transportKey = bytes32(uint256(transport));
         bytes memory evidence = evidenceOf(newReport(authority_, transportKey, blockNumber));
         ModelEnclave memory model = _enclaves[authority_];
         bool expected = head() - blockNumber <= MAX_BLOCK_AGE && workloadTrusted && !denied
-            && (!model.attested || blockNumber > model.blockNumber);
-        act(
+            && model.state < EnclaveState.RETIRED && blockNumber > model.blockNumber;
+        administer(
             stranger,
             address(enclaves),
             abi.encodeCall(IEnclaveRegistry.attest, (authority_, transportKey, blockNumber, evidence)),
@@ -151,29 +233,42 @@ contract KeyRegistryHandler is RegistryFixture {
         );
     }
 
-    function invalidates(uint8 enclaveSeed) external {
+    function invalidates(uint8 enclave) external {
         sync();
-        address authority_ = vm.addr(authorityKeyOf(enclaveSeed));
+        address authority_ = authorityOf(enclave);
         bytes4 reason = expectedReason(authority_);
         bool expected = reason == IEnclaveRegistry.AttestationExpired.selector
             || reason == IEnclavePolicy.WorkloadNotTrusted.selector || reason == IEnclavePolicy.PlatformDenied.selector
             || reason == IEnclavePolicy.TcbStatusNotAccepted.selector;
-        act(
-            stranger,
-            address(enclaves),
-            abi.encodeCall(IEnclaveRegistry.invalidate, (authority_)),
-            expected,
-            "invalidate"
-        );
+        bytes memory call_ = abi.encodeCall(IEnclaveRegistry.invalidate, (authority_));
+        administer(stranger, address(enclaves), call_, expected, "invalidate");
     }
+
+    /// @dev Rarely: an enclave ends for good, by its own signature or by the policy's owner, and another one follows.
+    function ends(uint8 enclave, uint8 seed) external {
+        sync();
+        if (seed % 8 != 0) return;
+        address authority_ = authorityOf(enclave);
+        bytes memory call_ = abi.encodeCall(IEnclaveRegistry.revoke, (authority_));
+        if (seed % 16 == 0) {
+            bytes memory signature = signed(authorityKeyOf(enclave), enclaves.retirementDigest(authority_));
+            call_ = abi.encodeCall(IEnclaveRegistry.retire, (authority_, signature));
+        }
+        administer(admin, address(enclaves), call_, _enclaves[authority_].state < EnclaveState.RETIRED, "end");
+        ++generations[enclave % ENCLAVES];
+        addresses[authorityKeyOf(enclave)] = vm.addr(authorityKeyOf(enclave));
+        attests(enclave, 0, seed);
+    }
+
+    // --- administration --------------------------------------------------------------------------------
 
     function changesPolicy(uint8 seed) external {
         sync();
-        if (seed % 4 != 0) return; // rarely: without a trusted workload little else happens
+        if (seed % 4 != 0 && workloadTrusted) return; // rarely, and not for long: little else happens then
         bytes memory call_ = workloadTrusted
             ? abi.encodeCall(IEnclavePolicy.removeWorkload, (WORKLOAD))
             : abi.encodeCall(IEnclavePolicy.addWorkload, (WORKLOAD, AssuranceLevel.MEMBER, "again", bytes20(0)));
-        act(admin, address(policy), call_, true, "policy");
+        administer(admin, address(policy), call_, true, "policy");
         workloadTrusted = !workloadTrusted;
         exceptionUntil = 0; // a workload that returns brings no exception back
     }
@@ -184,7 +279,7 @@ contract KeyRegistryHandler is RegistryFixture {
         bytes memory call_ = denied
             ? abi.encodeCall(IEnclavePolicy.allowPlatform, (TeeKind.TDX, INSTANCE))
             : abi.encodeCall(IEnclavePolicy.denyPlatform, (TeeKind.TDX, INSTANCE));
-        act(admin, address(policy), call_, true, "deny");
+        administer(admin, address(policy), call_, true, "deny");
         denied = !denied;
     }
 
@@ -196,31 +291,34 @@ contract KeyRegistryHandler is RegistryFixture {
         bool expected = workloadTrusted && until > time() && until <= time() + longest;
         bytes memory call_ =
             abi.encodeCall(IEnclavePolicy.allowStatus, (WORKLOAD, TcbStatus.OUT_OF_DATE, advisories, until));
-        act(admin, address(policy), call_, expected, "except");
+        administer(admin, address(policy), call_, expected, "except");
         if (!expected) return;
         // The model keeps one deadline: withdraw the other form, if it is there.
         bytes32 other = seed % 2 == 0 ? policy.anyAdvisories() : ADVISORIES;
         if (policy.statusAllowedUntil(WORKLOAD, TcbStatus.OUT_OF_DATE, other) != 0) {
             call_ = abi.encodeCall(IEnclavePolicy.withdrawStatus, (WORKLOAD, TcbStatus.OUT_OF_DATE, other));
-            act(admin, address(policy), call_, true, "withdraw");
+            administer(admin, address(policy), call_, true, "withdraw");
         }
         exceptionUntil = until;
     }
 
     function changesCollateral(uint8 seed) external {
         sync();
-        lapsed = seed % 5 == 0;
-        status = seed % 5 == 1 ? TcbStatus.OUT_OF_DATE : TcbStatus.UP_TO_DATE;
+        lapsed = seed % 8 == 0;
+        status = seed % 8 == 1 ? TcbStatus.OUT_OF_DATE : TcbStatus.UP_TO_DATE;
         if (lapsed) verifier.scriptRevert(PLATFORM, abi.encodeWithSignature("CollateralLapsed()"));
         else judged(status);
     }
 
     function pauses(uint8 seed) external {
         sync();
-        if (seed % 4 != 0 && !paused) return;
+        if (seed % 8 > 1 && !paused) return;
         bytes memory call_ = paused ? abi.encodeCall(IKeyRegistry.unpause, ()) : abi.encodeCall(IKeyRegistry.pause, ());
-        act(admin, address(registry), call_, true, "pause");
-        paused = !paused;
+        // A guardian may begin a pause, the policy's owner alone ends it.
+        address sender = seed % 2 == 0 ? admin : guardian;
+        bool expected = sender == admin || !paused;
+        administer(sender, address(registry), call_, expected, "pause");
+        if (expected) paused = !paused;
     }
 
     function passes(uint32 seconds_, uint8 blocks) external {
@@ -229,43 +327,28 @@ contract KeyRegistryHandler is RegistryFixture {
         sync();
     }
 
-    // --- the model -------------------------------------------------------------------------------------
+    // --- who is who ------------------------------------------------------------------------------------
 
-    function expectedRecordReason(address authority_) public view returns (bytes4) {
-        ModelEnclave memory model = _enclaves[authority_];
-        if (!model.attested) return IEnclaveRegistry.EnclaveUnknown.selector;
-        if (model.invalidated) return IEnclaveRegistry.EnclaveInvalidated.selector;
-        if (_time >= model.expiresAt) return IEnclaveRegistry.AttestationExpired.selector;
-        return 0;
+    /// @dev The clock is the handler's, so that no step depends on how a run carries it on.
+    function sync() public {
+        vm.warp(_time);
+        roll(_head);
     }
 
-    /// @dev I4 in plain words.
-    function expectedReason(address authority_) public view returns (bytes4 reason) {
-        reason = expectedRecordReason(authority_);
-        if (reason != 0) return reason;
-        if (!workloadTrusted) return IEnclavePolicy.WorkloadNotTrusted.selector;
-        if (lapsed) return bytes4(keccak256("CollateralLapsed()"));
-        if (denied) return IEnclavePolicy.PlatformDenied.selector;
-        if (status != TcbStatus.UP_TO_DATE && _time >= exceptionUntil) {
-            return IEnclavePolicy.TcbStatusNotAccepted.selector;
-        }
-        return 0;
+    function ownerOf(uint256 seed) public view returns (address) {
+        return owners[seed % OWNERS];
     }
 
-    function modelBundle(address owner_, bytes32 identityKey) external view returns (ModelBundle memory) {
-        return _bundles[owner_][identityKey];
-    }
-
-    function modelEnclave(address authority_) external view returns (ModelEnclave memory) {
-        return _enclaves[authority_];
-    }
-
-    function pairs() external view returns (Pair[] memory) {
-        return _pairs;
+    function authorityOf(uint256 seed) public view returns (address) {
+        return addresses[authorityKeyOf(seed)];
     }
 
     function keyRegistry() external view returns (IKeyRegistry) {
         return registry;
+    }
+
+    function keyNeighbour() external view returns (IKeyRegistry) {
+        return neighbour;
     }
 
     function enclaveRegistry() external view returns (IEnclaveRegistry) {
@@ -276,111 +359,159 @@ contract KeyRegistryHandler is RegistryFixture {
         return hashOfBlock(number);
     }
 
-    /// @dev The clock is the handler's, so that no step depends on how a run carries it on.
-    function sync() public {
-        vm.warp(_time);
-        roll(_head);
-    }
-
-    function ownerOf(uint256 seed) public pure returns (address) {
-        return address(uint160(0x0117e200 + seed % OWNERS));
-    }
-
-    function authorityOf(uint256 seed) external pure returns (address) {
-        return vm.addr(authorityKeyOf(seed));
-    }
-
-    function authorityKeyOf(uint256 seed) private pure returns (uint256) {
-        return AUTHORITY_KEY + seed % ENCLAVES;
+    function authorityKeyOf(uint256 seed) private view returns (uint256) {
+        return AUTHORITY_KEY + seed % ENCLAVES + ENCLAVES * generations[seed % ENCLAVES];
     }
 
     /// @dev A bundle that was registered once, or any while there is none.
-    function knownOr(uint256 ownerSeed, uint256 name) private view returns (Bundle memory bundle) {
-        bundle = newBundle(ownerOf(ownerSeed), vm.toString(name % NAMES));
+    function knownOr(uint256 who, uint256 name) private view returns (Bundle memory bundle) {
+        bundle = newBundle(ownerOf(who), vm.toString(name % NAMES));
         if (_pairs.length == 0) return bundle;
-        Pair memory pair = _pairs[(ownerSeed * NAMES + name) % _pairs.length];
+        Pair memory pair = _pairs[(who * NAMES + name) % _pairs.length];
         (bundle.owner, bundle.identityKey) = (pair.owner, pair.identityKey);
     }
 
-    function callOf(bool first, Bundle memory bundle, uint256 key) private view returns (bytes memory) {
-        bytes memory arguments = abi.encode(
-            abi.encodePacked(bundle.identityKey),
-            abi.encodePacked(bundle.preKey),
-            bundle.preKeySignature,
-            abi.encode(proofOf(bundle, key))
-        );
-        return abi.encodePacked(
-            first ? IKeyRegistry.registerKeyBundleWithAttestation.selector : IKeyRegistry.rotatePreKey.selector,
-            arguments
+    function domainSeparator() internal view override returns (bytes32) {
+        return separator;
+    }
+
+    // --- what must succeed -----------------------------------------------------------------------------
+
+    function mayRegister(Bundle memory bundle, uint256 key) private view returns (bool) {
+        return !paused && bundle.provenance != Provenance.NONE && bundle.expiresAt > time()
+            && _bundles[bundle.owner][bundle.identityKey].state == KeyState.NONE && active[bundle.owner] < 10
+            && expectedReason(addresses[key]) == 0;
+    }
+
+    function mayRotate(Bundle memory bundle, uint256 key) private view returns (bool) {
+        ModelBundle memory model = _bundles[bundle.owner][bundle.identityKey];
+        if (paused || model.state != KeyState.ACTIVE || bundle.epoch <= model.epoch) return false;
+        if (bundle.provenance != model.provenance || bundle.expiresAt <= time()) return false;
+        if (!inHolderHands(bundle.owner, bundle.identityKey)) return false;
+        address authority_ = addresses[key];
+        return authority_ == model.authority ? expectedRecordReason(authority_) == 0 : expectedReason(authority_) == 0;
+    }
+
+    // --- how it is brought -----------------------------------------------------------------------------
+
+    function wayOf(address owner_, uint8 manner) private view returns (Way memory way) {
+        if (owner_ == owners[4]) return agentWayOf(0, manner);
+        if (owner_ == owners[5]) return agentWayOf(1, manner);
+        if (manner % 3 != 0 || owner_ == wallet) return twinOf(owner_, manner);
+        (way.sender, way.ok) = (owner_, true);
+    }
+
+    function agentWayOf(uint256 agentId, uint8 manner) private view returns (Way memory way) {
+        (way.agent, way.agentId, way.ok) = (true, agentId, manner % 4 != 3);
+        way.sender = manner % 4 == 2 ? operator : manner % 4 == 3 ? stranger : agents.ownerOf(agentId);
+    }
+
+    /// @dev By signature, half of the time with a flaw.
+    function twinOf(address owner_, uint8 manner) private view returns (Way memory way) {
+        (way.sender, way.twin, way.ok) = (relayer, true, true);
+        (way.key, way.nonce, way.deadline) = (ACCOUNT_KEY + ACCOUNTS, nonces[owner_], time() + manner % 5);
+        for (uint256 i = 0; i < ACCOUNTS; ++i) {
+            if (owner_ == ownerOf(i)) way.key = ACCOUNT_KEY + i;
+        }
+        uint256 flaw = manner / 8 % 8;
+        if (flaw == 0) ++way.nonce;
+        else if (flaw == 1) way.deadline = time() - 1;
+        else if (flaw == 2) way.key += 1;
+        else if (flaw == 3) way.otherIntent = true;
+        way.ok = flaw > 3;
+    }
+
+    function callOf(bool first, Bundle memory bundle, uint256 key, Way memory way) private view returns (bytes memory) {
+        string memory intent = first != way.otherIntent ? "RegisterKeyBundle" : "RotatePreKey";
+        Registration memory entry = entryOf(bundle, key, way, intent);
+        if (way.twin) return callOf(first ? REGISTER_FOR : IKeyDelegation.rotatePreKeyFor.selector, entry);
+        bytes memory arguments =
+            abi.encode(entry.identityKey, entry.preKey, entry.preKeySignature, entry.attestationProof);
+        if (!way.agent) {
+            bytes4 own =
+                first ? IKeyBundles.registerKeyBundleWithAttestation.selector : IKeyBundles.rotatePreKey.selector;
+            return abi.encodePacked(own, arguments);
+        }
+        return abi.encodeWithSelector(
+            first
+                ? IKeyAgents.registerKeyBundleWithAttestationForAgent.selector
+                : IKeyAgents.rotatePreKeyForAgent.selector,
+            way.agentId,
+            entry.identityKey,
+            entry.preKey,
+            entry.preKeySignature,
+            entry.attestationProof
         );
     }
 
-    function act(address sender, address target, bytes memory call_, bool expected, string memory what) private {
+    function entryOf(Bundle memory bundle, uint256 key, Way memory way, string memory intent)
+        private
+        view
+        returns (Registration memory entry)
+    {
+        entry.owner = bundle.owner;
+        entry.identityKey = abi.encodePacked(bundle.identityKey);
+        entry.preKey = abi.encodePacked(bundle.preKey);
+        entry.preKeySignature = bundle.preKeySignature;
+        entry.attestationProof = encode(proofOf(bundle, key));
+        entry.deadline = way.deadline;
+        if (way.twin) {
+            entry.signature = signed(way.key, intentOf(intent, bundle, addresses[key], way.nonce, way.deadline));
+        }
+    }
+
+    function revocationOf(Bundle memory bundle, Way memory way) private view returns (bytes memory) {
+        bytes memory identityKey = abi.encodePacked(bundle.identityKey);
+        if (way.agent) return abi.encodeCall(IKeyAgents.revokeKeyBundleForAgent, (way.agentId, identityKey));
+        if (!way.twin) return abi.encodeCall(IKeyBundles.revokeKeyBundle, (identityKey));
+        bytes32 digest = way.otherIntent
+            ? intentOf("RotatePreKey", bundle, authority, way.nonce, way.deadline)
+            : revocationOf(bundle.owner, bundle.identityKey, way.nonce, way.deadline);
+        return abi.encodeCall(
+            IKeyDelegation.revokeKeyBundleFor, (bundle.owner, identityKey, way.deadline, signed(way.key, digest))
+        );
+    }
+
+    function act(Way memory way, bytes memory call_, Bundle memory bundle, bool expected, string memory what) private {
+        vm.recordLogs();
+        vm.prank(way.sender);
+        (bool accepted,) = address(registry).call(call_);
+        if (accepted != expected) violate(string.concat(what, accepted ? ": accepted" : ": refused"));
+        address[] memory changed = new address[](1);
+        if (accepted) {
+            ++successes;
+            changed[0] = bundle.owner;
+            if (way.twin) {
+                ++nonces[bundle.owner];
+                used[usedCount++ % used.length] = call_;
+            }
+        }
+        learn(changed);
+        compare(bundle.owner, bundle.identityKey);
+    }
+
+    function administer(address sender, address target, bytes memory call_, bool expected, string memory what) private {
         vm.recordLogs();
         vm.prank(sender);
         (bool accepted,) = target.call(call_);
         if (accepted != expected) violate(string.concat(what, accepted ? ": accepted" : ": refused"));
         if (accepted) ++successes;
-        Vm.Log[] memory logs = vm.getRecordedLogs();
-        for (uint256 i = 0; i < logs.length; ++i) {
-            if (logs[i].emitter == address(registry)) learnBundle(sender, logs[i]);
-            if (logs[i].emitter == address(enclaves)) learnEnclave(logs[i]);
-        }
+        learn(new address[](0));
     }
 
-    /// @dev The reader invariants of the events, checked as a reader could.
-    function learnBundle(address sender, Vm.Log memory log) private {
-        bytes32 topic = log.topics[0];
-        bool isRegistration = topic == IKeyRegistry.KeyBundleRegistered.selector;
-        bool isRotation = topic == IKeyRegistry.PreKeyRotated.selector;
-        bool isRevocation = topic == IKeyRegistry.KeyBundleRevoked.selector;
-        if (!isRegistration && !isRotation && !isRevocation) return;
-        address owner_ = address(uint160(uint256(log.topics[1])));
-        bytes32 identityKey = log.topics[2];
-        ModelBundle storage model = _bundles[owner_][identityKey];
-        if (owner_ != sender) violate("I6: not the owner's act");
-        if (isRevocation) {
-            if (model.state != KeyState.ACTIVE) violate("revoked what was not active");
-            model.state = KeyState.REVOKED;
-            --active[owner_];
-            return;
-        }
-        ModelBundle memory next;
-        bytes memory signature;
-        (next.preKey, signature, next.epoch, next.expiresAt, next.provenance) =
-            abi.decode(log.data, (bytes32, bytes, uint64, uint64, Provenance));
-        next.authority = address(uint160(uint256(log.topics[3])));
-        next.state = KeyState.ACTIVE;
-        if (isRegistration) {
-            if (model.state != KeyState.NONE) violate("I1: active before, or revoked");
-            ++active[owner_];
-            _pairs.push(Pair(owner_, identityKey));
-        } else {
-            if (model.state != KeyState.ACTIVE) violate("rotated what was not active");
-            if (next.epoch <= model.epoch) violate("I2: the epoch fell");
-            if (next.provenance != model.provenance) violate("laundered");
-        }
-        if (!_enclaves[next.authority].attested) violate("I3: certified by nobody attested");
-        if (identityKey == next.preKey || identityKey == 0 || next.preKey == 0) violate("I9: keys not distinct");
-        _bundles[owner_][identityKey] = next;
-    }
-
-    function learnEnclave(Vm.Log memory log) private {
-        ModelEnclave storage model = _enclaves[address(uint160(uint256(log.topics[1])))];
-        if (log.topics[0] == IEnclaveRegistry.EnclaveAttested.selector) {
-            (,,, bytes32 transportKey, uint64 blockNumber, uint64 expiresAt) =
-                abi.decode(log.data, (uint8, uint8, bytes32, bytes32, uint64, uint64));
-            if (model.attested && blockNumber <= model.blockNumber) violate("renewed by an old block");
-            (model.attested, model.invalidated) = (true, false);
-            (model.blockNumber, model.expiresAt) = (blockNumber, expiresAt);
-            (model.workload, model.transportKey) = (log.topics[2], transportKey);
-        } else if (log.topics[0] == IEnclaveRegistry.AttestationInvalidated.selector) {
-            if (!model.attested || model.invalidated) violate("invalidated nothing");
-            model.invalidated = true;
-        }
-    }
-
-    function violate(string memory what) private {
-        if (bytes(violation).length == 0) violation = what;
+    /// @dev I4, I8 for one bundle: what the views show is what the events say.
+    function compare(address owner_, bytes32 identityKey) private {
+        ModelBundle memory model = _bundles[owner_][identityKey];
+        KeyBundle memory shown = registry.getKeyBundle(owner_, identityKey);
+        if (
+            shown.state != model.state || shown.preKey != model.preKey || shown.authority != model.authority
+                || shown.epoch != model.epoch || shown.expiresAt != model.expiresAt
+                || shown.provenance != model.provenance
+        ) violate("I8: the bundle");
+        if (registry.nonces(owner_) != nonces[owner_]) violate("I5: the nonce");
+        if (registry.lastChange(owner_) != lastChange[owner_]) violate("I8: the last change");
+        (Standing standing, bytes4 reason) = registry.isTrusted(owner_, identityKey);
+        (Standing expected, bytes4 expectedReason_) = expectedStanding(owner_, identityKey);
+        if (standing != expected || reason != expectedReason_) violate("I4: the standing");
     }
 }

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {BundleProof, IKeyRegistry, KeyState} from "../../../contracts/interfaces/IKeyRegistry.sol";
-import {RegistryFixture} from "../registry/RegistryFixture.sol";
+import {EnclaveState} from "../../../contracts/interfaces/IEnclaveRegistry.sol";
+import {IKeyBundles, KeyState} from "../../../contracts/interfaces/IKeyRegistry.sol";
+import {BundleProof, RegistryFixture} from "../registry/RegistryFixture.sol";
 
-/// @dev docs/SPECIFICATION.md, KeyRegistry, attestationProof: bytes that are no abi.encode(BundleProof).
+/// @dev docs/SPECIFICATION.md, KeyRegistry, the proof: packed, and no byte without a place.
 contract KeyRegistryProofTest is RegistryFixture {
-    uint256 private constant FIXED_PART = 288;
+    uint256 private constant CERTIFICATE_SIZE = 96;
+    uint256 private constant SHORTEST_WITH_EVIDENCE = 134;
 
     Bundle private bundle;
     bytes private good;
@@ -15,111 +17,92 @@ contract KeyRegistryProofTest is RegistryFixture {
         super.setUp();
         attest(authority);
         bundle = newBundle(owner, "first");
-        good = abi.encode(proofOf(bundle, AUTHORITY_KEY));
+        good = encode(proofOf(bundle, AUTHORITY_KEY));
     }
 
-    function test_the_intact_proof_is_accepted() external {
+    function test_the_intact_proof_is_96_bytes_and_accepted() external {
+        assertSame(good.length, CERTIFICATE_SIZE, "one certificate");
         send(good);
         assertThat(registry.keyState(owner, bundle.identityKey) == KeyState.ACTIVE, "accepted");
     }
 
-    /// @dev 32 offset, 8 words, signature (length and 96 padded bytes), evidence (length). The padding after
-    /// the signature is followed by the evidence's length, so no shorter proof is whole.
-    function test_every_truncation_is_refused_with_a_typed_error() external {
-        for (uint256 length = 0; length < good.length; ++length) {
-            bytes memory cut = prefix(good, length);
-            bytes memory expected = length < FIXED_PART
-                ? abi.encodeWithSelector(IKeyRegistry.AttestationProofTooShort.selector, length, FIXED_PART)
-                : malformed(length < FIXED_PART + 32 + 65 ? 5 : 8);
-            expectError(expected);
-            send(cut);
+    function test_every_length_up_to_the_shortest_with_evidence_is_refused_but_96() external {
+        bytes memory long = abi.encodePacked(good, TRANSPORT_KEY, uint40(head() - 1), hex"02");
+        for (uint256 length = 0; length < SHORTEST_WITH_EVIDENCE; ++length) {
+            if (length == CERTIFICATE_SIZE) continue;
+            expectError(abi.encodeWithSelector(IKeyBundles.AttestationProofLength.selector, length));
+            send(prefix(long, length));
         }
+        assertThat(registry.keyState(owner, bundle.identityKey) == KeyState.NONE, "no bundle");
     }
 
-    function testFuzz_an_offset_other_than_32_is_refused(uint256 offset) external {
-        vm.assume(offset != 32);
-        refuse(withWord(good, 0, offset), 0);
+    function testFuzz_another_version_is_refused(uint8 version) external {
+        vm.assume(version != 1);
+        good[0] = bytes1(version);
+        expectError(abi.encodeWithSelector(IKeyBundles.AttestationProofVersion.selector, version));
+        send(good);
     }
 
-    function testFuzz_an_authority_wider_than_20_bytes_is_refused(uint96 high) external {
-        vm.assume(high != 0);
-        refuse(withWord(good, 1, (uint256(high) << 160) | uint160(authority)), 1);
-    }
-
-    function testFuzz_numbers_wider_than_8_bytes_are_refused(uint192 high) external {
-        vm.assume(high != 0);
-        refuse(withWord(good, 2, (uint256(high) << 64) | bundle.epoch), 2);
-        refuse(withWord(good, 3, (uint256(high) << 64) | bundle.expiresAt), 3);
-        refuse(withWord(good, 7, uint256(high) << 64), 7);
-    }
-
-    function testFuzz_an_unknown_provenance_is_refused(uint256 provenance) external {
+    function testFuzz_an_unknown_provenance_is_refused(uint8 provenance) external {
         vm.assume(provenance > 3);
-        refuse(withWord(good, 4, provenance), 4);
+        good[1] = bytes1(provenance);
+        expectError(abi.encodeWithSelector(IKeyBundles.ProvenanceUnknown.selector, provenance));
+        send(good);
     }
 
-    function testFuzz_an_offset_that_leads_outside_is_refused(uint256 offset) external {
-        vm.assume(offset > good.length - 64);
-        refuse(withWord(good, 5, offset), 5);
-        refuse(withWord(good, 8, offset), 8);
+    /// @dev Whatever bit is turned, the certificate is another one, or none.
+    function testFuzz_no_bit_of_a_proof_is_spare(uint16 position) external {
+        uint256 bit = position % (good.length * 8);
+        good[bit / 8] ^= bytes1(uint8(1) << uint8(bit % 8));
+        vm.prank(owner);
+        (bool accepted,) = address(registry).call(call(good));
+        assertThat(!accepted, "accepted with a bit turned");
     }
 
-    function test_offsets_that_wrap_around_are_refused() external {
-        refuse(withWord(good, 5, type(uint256).max), 5);
-        refuse(withWord(good, 5, type(uint256).max - 31), 5);
-        refuse(withWord(good, 8, 1 << 255), 8);
-    }
-
-    function testFuzz_a_length_that_leads_outside_is_refused(uint256 length) external {
-        // The signature begins at byte 320 of 448, the evidence at byte 448.
-        vm.assume(length > 128);
-        refuse(withWord(good, 9, length), 5);
-        refuse(withWord(good, 13, length), 8);
-    }
-
-    function test_evidence_that_runs_into_the_next_argument_is_refused() external {
-        BundleProof memory proof = proofOf(bundle, AUTHORITY_KEY);
+    function test_the_shortest_evidence_is_handed_on_whole() external {
+        BundleProof memory proof = proofOf(bundle, OTHER_AUTHORITY_KEY);
+        proof.transportKey = TRANSPORT_KEY;
+        proof.blockNumber = uint64(head() - 1);
         proof.evidence = hex"02";
-        bytes memory encoded = abi.encode(proof);
-        refuse(withWord(encoded, 13, 33), 8);
+        assertSame(encode(proof).length, SHORTEST_WITH_EVIDENCE, "one byte of evidence");
+        // The router takes the kind off, and the verifier gets nothing.
+        expectError(abi.encodeWithSignature("EvidenceNotScripted(bytes32)", keccak256("")));
+        send(encode(proof));
+        proof.evidence = evidenceFor(otherAuthority, proof.blockNumber);
+        send(encode(proof));
+        assertThat(enclaves.enclave(otherAuthority).state == EnclaveState.ATTESTED, "attested by it");
+    }
+
+    function testFuzz_a_byte_after_the_evidence_is_evidence(bytes1 more) external {
+        BundleProof memory proof = proofOf(bundle, OTHER_AUTHORITY_KEY);
+        proof.transportKey = TRANSPORT_KEY;
+        proof.blockNumber = uint64(head() - 1);
+        proof.evidence = evidenceFor(otherAuthority, proof.blockNumber);
+        vm.prank(owner);
+        (bool accepted,) = address(registry).call(call(abi.encodePacked(encode(proof), more)));
+        assertThat(!accepted, "not what was scripted");
     }
 
     function testFuzz_noise_is_refused(bytes calldata noise) external {
         vm.prank(owner);
-        (bool accepted,) = address(registry)
-            .call(
-                abi.encodeCall(
-                    IKeyRegistry.registerKeyBundleWithAttestation,
-                    (
-                        abi.encodePacked(bundle.identityKey),
-                        abi.encodePacked(bundle.preKey),
-                        bundle.preKeySignature,
-                        noise
-                    )
-                )
-            );
+        (bool accepted,) = address(registry).call(call(noise));
         assertThat(!accepted, "noise");
         assertThat(registry.keyState(owner, bundle.identityKey) == KeyState.NONE, "no bundle");
     }
 
     /// @dev The outer arguments are decoded by the compiler's code, which refuses without data.
     function testFuzz_truncated_calldata_is_refused(uint16 length) external {
-        bytes memory call_ = abi.encodeCall(
-            IKeyRegistry.registerKeyBundleWithAttestation,
-            (abi.encodePacked(bundle.identityKey), abi.encodePacked(bundle.preKey), bundle.preKeySignature, good)
-        );
+        bytes memory whole = call(good);
         vm.prank(owner);
-        (bool accepted,) = address(registry).call(prefix(call_, length % call_.length));
+        (bool accepted,) = address(registry).call(prefix(whole, length % whole.length));
         assertThat(!accepted, "truncated");
     }
 
-    function refuse(bytes memory proof, uint256 word) private {
-        expectError(malformed(word));
-        send(proof);
-    }
-
-    function malformed(uint256 word) private pure returns (bytes memory) {
-        return abi.encodeWithSelector(IKeyRegistry.AttestationProofMalformed.selector, word);
+    function call(bytes memory proof) private view returns (bytes memory) {
+        return abi.encodeCall(
+            IKeyBundles.registerKeyBundleWithAttestation,
+            (abi.encodePacked(bundle.identityKey), abi.encodePacked(bundle.preKey), bundle.preKeySignature, proof)
+        );
     }
 
     function send(bytes memory proof) private {
@@ -127,13 +110,6 @@ contract KeyRegistryProofTest is RegistryFixture {
         registry.registerKeyBundleWithAttestation(
             abi.encodePacked(bundle.identityKey), abi.encodePacked(bundle.preKey), bundle.preKeySignature, proof
         );
-    }
-
-    function withWord(bytes memory encoded, uint256 index, uint256 value) private pure returns (bytes memory changed) {
-        changed = abi.encodePacked(encoded);
-        assembly {
-            mstore(add(add(changed, 0x20), shl(5, index)), value)
-        }
     }
 
     function prefix(bytes memory data, uint256 length) private pure returns (bytes memory cut) {

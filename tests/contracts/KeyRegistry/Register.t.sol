@@ -3,8 +3,8 @@ pragma solidity 0.8.37;
 
 import {AttestedReport, Provenance} from "../../../contracts/interfaces/AttestationTypes.sol";
 import {EnclaveState, IEnclaveRegistry} from "../../../contracts/interfaces/IEnclaveRegistry.sol";
-import {BundleProof, IKeyRegistry, KeyBundle, KeyState, Standing} from "../../../contracts/interfaces/IKeyRegistry.sol";
-import {RegistryFixture} from "../registry/RegistryFixture.sol";
+import {IKeyBundles, KeyBundle, KeyState, Standing} from "../../../contracts/interfaces/IKeyRegistry.sol";
+import {BundleProof, RegistryFixture} from "../registry/RegistryFixture.sol";
 
 /// @dev docs/SPECIFICATION.md, KeyRegistry, registerKeyBundleWithAttestation.
 contract KeyRegistryRegisterTest is RegistryFixture {
@@ -14,7 +14,7 @@ contract KeyRegistryRegisterTest is RegistryFixture {
     }
 
     function test_the_selector_is_the_one_of_the_design() external pure {
-        assertSame(IKeyRegistry.registerKeyBundleWithAttestation.selector, bytes4(0x55b52353), "selector is pinned");
+        assertSame(IKeyBundles.registerKeyBundleWithAttestation.selector, bytes4(0x55b52353), "selector is pinned");
     }
 
     function test_a_certified_bundle_becomes_active_and_readable() external {
@@ -41,7 +41,7 @@ contract KeyRegistryRegisterTest is RegistryFixture {
         Bundle memory bundle = newBundle(owner, "first");
         BundleProof memory proof = proofOf(bundle, AUTHORITY_KEY);
         vm.expectEmit(address(registry));
-        emit IKeyRegistry.KeyBundleRegistered(
+        emit IKeyBundles.KeyBundleRegistered(
             owner,
             bundle.identityKey,
             authority,
@@ -49,7 +49,8 @@ contract KeyRegistryRegisterTest is RegistryFixture {
             bundle.preKeySignature,
             bundle.epoch,
             bundle.expiresAt,
-            bundle.provenance
+            bundle.provenance,
+            0
         );
         vm.prank(owner);
         register(bundle, proof);
@@ -100,23 +101,9 @@ contract KeyRegistryRegisterTest is RegistryFixture {
         try this.tryRegister(bundle, proof) {
             assertThat(false, "must revert");
         } catch (bytes memory data) {
-            assertSame(bytes4(data), IKeyRegistry.CertificateSignerMismatch.selector, "the certificate is wrong");
+            assertSame(bytes4(data), IKeyBundles.CertificateSignerMismatch.selector, "the certificate is wrong");
         }
         assertThat(enclaves.enclave(otherAuthority).state == EnclaveState.NONE, "not attested");
-    }
-
-    function test_without_evidence_the_attestation_fields_must_be_zero() external {
-        Bundle memory bundle = newBundle(owner, "first");
-        BundleProof memory proof = proofOf(bundle, AUTHORITY_KEY);
-        proof.transportKey = TRANSPORT_KEY;
-        expectError(abi.encodeWithSelector(IKeyRegistry.UnexpectedAttestationFields.selector, TRANSPORT_KEY, uint64(0)));
-        vm.prank(owner);
-        register(bundle, proof);
-        proof.transportKey = 0;
-        proof.blockNumber = 7;
-        expectError(abi.encodeWithSelector(IKeyRegistry.UnexpectedAttestationFields.selector, bytes32(0), uint64(7)));
-        vm.prank(owner);
-        register(bundle, proof);
     }
 
     /// @dev Whoever sees the transaction may attest first. The evidence is then used up, and the certificate
@@ -154,8 +141,8 @@ contract KeyRegistryRegisterTest is RegistryFixture {
     function testFuzz_an_identity_key_of_another_length_is_refused(uint8 length) external {
         vm.assume(length != 32);
         Bundle memory bundle = newBundle(owner, "first");
-        bytes memory proof = abi.encode(proofOf(bundle, AUTHORITY_KEY));
-        expectError(abi.encodeWithSelector(IKeyRegistry.IdentityKeyLength.selector, uint256(length)));
+        bytes memory proof = encode(proofOf(bundle, AUTHORITY_KEY));
+        expectError(abi.encodeWithSelector(IKeyBundles.IdentityKeyLength.selector, uint256(length)));
         vm.prank(owner);
         registry.registerKeyBundleWithAttestation(
             new bytes(length), abi.encodePacked(bundle.preKey), bundle.preKeySignature, proof
@@ -165,8 +152,8 @@ contract KeyRegistryRegisterTest is RegistryFixture {
     function testFuzz_a_pre_key_of_another_length_is_refused(uint8 length) external {
         vm.assume(length != 32);
         Bundle memory bundle = newBundle(owner, "first");
-        bytes memory proof = abi.encode(proofOf(bundle, AUTHORITY_KEY));
-        expectError(abi.encodeWithSelector(IKeyRegistry.PreKeyLength.selector, uint256(length)));
+        bytes memory proof = encode(proofOf(bundle, AUTHORITY_KEY));
+        expectError(abi.encodeWithSelector(IKeyBundles.PreKeyLength.selector, uint256(length)));
         vm.prank(owner);
         registry.registerKeyBundleWithAttestation(
             abi.encodePacked(bundle.identityKey), new bytes(length), bundle.preKeySignature, proof
@@ -176,8 +163,8 @@ contract KeyRegistryRegisterTest is RegistryFixture {
     function testFuzz_a_pre_key_signature_of_another_length_is_refused(uint8 length) external {
         vm.assume(length != 64);
         Bundle memory bundle = newBundle(owner, "first");
-        bytes memory proof = abi.encode(proofOf(bundle, AUTHORITY_KEY));
-        expectError(abi.encodeWithSelector(IKeyRegistry.PreKeySignatureLength.selector, uint256(length)));
+        bytes memory proof = encode(proofOf(bundle, AUTHORITY_KEY));
+        expectError(abi.encodeWithSelector(IKeyBundles.PreKeySignatureLength.selector, uint256(length)));
         vm.prank(owner);
         registry.registerKeyBundleWithAttestation(
             abi.encodePacked(bundle.identityKey), abi.encodePacked(bundle.preKey), new bytes(length), proof
@@ -187,52 +174,52 @@ contract KeyRegistryRegisterTest is RegistryFixture {
     function test_zero_keys_are_refused_even_certified() external {
         Bundle memory bundle = newBundle(owner, "first");
         bundle.identityKey = 0;
-        refuse(bundle, abi.encodePacked(IKeyRegistry.KeyIsZero.selector));
+        refuse(bundle, abi.encodePacked(IKeyBundles.KeyIsZero.selector));
         bundle = newBundle(owner, "first");
         bundle.preKey = 0;
-        refuse(bundle, abi.encodePacked(IKeyRegistry.KeyIsZero.selector));
+        refuse(bundle, abi.encodePacked(IKeyBundles.KeyIsZero.selector));
     }
 
     function test_one_key_for_both_purposes_is_refused_even_certified() external {
         Bundle memory bundle = newBundle(owner, "first");
         bundle.preKey = bundle.identityKey;
-        refuse(bundle, abi.encodeWithSelector(IKeyRegistry.KeysNotDistinct.selector, bundle.identityKey));
+        refuse(bundle, abi.encodeWithSelector(IKeyBundles.KeysNotDistinct.selector, bundle.identityKey));
     }
 
     function test_a_certificate_without_provenance_is_refused() external {
         Bundle memory bundle = newBundle(owner, "first");
         bundle.provenance = Provenance.NONE;
-        refuse(bundle, abi.encodePacked(IKeyRegistry.ProvenanceMissing.selector));
+        refuse(bundle, abi.encodePacked(IKeyBundles.ProvenanceMissing.selector));
     }
 
     function test_epochs_run_from_1_to_the_limit() external {
         Bundle memory bundle = newBundle(owner, "first");
         bundle.epoch = 0;
-        refuse(bundle, abi.encodePacked(IKeyRegistry.EpochIsZero.selector));
-        bundle.epoch = uint64(type(uint32).max) + 1;
-        refuse(bundle, abi.encodeWithSelector(IKeyRegistry.EpochTooLarge.selector, bundle.epoch, type(uint32).max));
-        bundle.epoch = type(uint32).max;
+        refuse(bundle, abi.encodePacked(IKeyBundles.EpochIsZero.selector));
+        bundle.epoch = uint64(type(uint24).max) + 1;
+        refuse(bundle, abi.encodeWithSelector(IKeyBundles.EpochTooLarge.selector, bundle.epoch, type(uint24).max));
+        bundle.epoch = type(uint24).max;
         accept(bundle);
-        assertSame(registry.getKeyBundle(owner, bundle.identityKey).epoch, type(uint32).max, "greatest epoch");
+        assertSame(registry.getKeyBundle(owner, bundle.identityKey).epoch, type(uint24).max, "greatest epoch");
     }
 
     function test_expiry_runs_from_the_next_second_to_the_limit() external {
         Bundle memory bundle = newBundle(owner, "first");
         bundle.expiresAt = uint64(time());
-        refuse(bundle, abi.encodeWithSelector(IKeyRegistry.PreKeyExpired.selector, bundle.expiresAt, time()));
-        bundle.expiresAt = uint64(type(uint40).max) + 1;
-        refuse(bundle, abi.encodeWithSelector(IKeyRegistry.ExpiryTooLarge.selector, bundle.expiresAt, type(uint40).max));
+        refuse(bundle, abi.encodeWithSelector(IKeyBundles.PreKeyExpired.selector, bundle.expiresAt, time()));
+        bundle.expiresAt = uint64(type(uint32).max) + 1;
+        refuse(bundle, abi.encodeWithSelector(IKeyBundles.ExpiryTooLarge.selector, bundle.expiresAt, type(uint32).max));
         bundle.expiresAt = uint64(time()) + 1;
         accept(bundle);
         bundle = newBundle(owner, "second");
-        bundle.expiresAt = type(uint40).max;
+        bundle.expiresAt = type(uint32).max;
         accept(bundle);
-        assertSame(registry.getKeyBundle(owner, bundle.identityKey).expiresAt, type(uint40).max, "latest expiry");
+        assertSame(registry.getKeyBundle(owner, bundle.identityKey).expiresAt, type(uint32).max, "latest expiry");
     }
 
     function test_an_active_identity_key_is_not_registered_twice() external {
         Bundle memory bundle = registered(owner, "first");
-        refuse(nextPreKey(bundle), error(IKeyRegistry.IdentityKeyAlreadyActive.selector, owner, bundle.identityKey));
+        refuse(nextPreKey(bundle), error(IKeyBundles.IdentityKeyAlreadyActive.selector, owner, bundle.identityKey));
     }
 
     function test_ten_bundles_are_active_at_most_and_a_revocation_makes_room() external {
@@ -244,7 +231,7 @@ contract KeyRegistryRegisterTest is RegistryFixture {
         assertSame(registry.getKeyBundles(owner).length, 10, "ten active");
         refuse(
             newBundle(owner, "eleventh"),
-            abi.encodeWithSelector(IKeyRegistry.TooManyActiveBundles.selector, owner, uint256(10))
+            abi.encodeWithSelector(IKeyBundles.TooManyActiveBundles.selector, owner, uint256(10))
         );
         accept(newBundle(otherOwner, "the limit is the owner's own"));
 

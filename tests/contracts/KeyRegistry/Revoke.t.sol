@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {IKeyRegistry, KeyBundle, KeyState, Standing} from "../../../contracts/interfaces/IKeyRegistry.sol";
+import {IKeyBundles, KeyBundle, KeyState, Standing} from "../../../contracts/interfaces/IKeyRegistry.sol";
 import {RegistryFixture} from "../registry/RegistryFixture.sol";
 
 /// @dev docs/SPECIFICATION.md, KeyRegistry, revokeKeyBundle.
@@ -16,7 +16,7 @@ contract KeyRegistryRevokeTest is RegistryFixture {
 
     function test_a_revoked_bundle_is_readable_but_neither_listed_nor_trusted() external {
         vm.expectEmit(address(registry));
-        emit IKeyRegistry.KeyBundleRevoked(owner, bundle.identityKey);
+        emit IKeyBundles.KeyBundleRevoked(owner, bundle.identityKey, uint64(head()));
         revoke(owner, bundle.identityKey);
         KeyBundle memory stored = registry.getKeyBundle(owner, bundle.identityKey);
         assertThat(stored.state == KeyState.REVOKED, "revoked");
@@ -38,18 +38,18 @@ contract KeyRegistryRevokeTest is RegistryFixture {
 
     function test_a_bundle_is_revoked_once() external {
         revoke(owner, bundle.identityKey);
-        expectError(error(IKeyRegistry.IdentityKeyNotActive.selector, owner, bundle.identityKey));
+        expectError(error(IKeyBundles.IdentityKeyNotActive.selector, owner, bundle.identityKey));
         revoke(owner, bundle.identityKey);
     }
 
     function test_an_unknown_bundle_is_not_revoked() external {
-        expectError(error(IKeyRegistry.IdentityKeyNotActive.selector, owner, bytes32(uint256(1))));
+        expectError(error(IKeyBundles.IdentityKeyNotActive.selector, owner, bytes32(uint256(1))));
         revoke(owner, bytes32(uint256(1)));
     }
 
     function testFuzz_an_identity_key_of_another_length_is_refused(uint8 length) external {
         vm.assume(length != 32);
-        expectError(abi.encodeWithSelector(IKeyRegistry.IdentityKeyLength.selector, uint256(length)));
+        expectError(abi.encodeWithSelector(IKeyBundles.IdentityKeyLength.selector, uint256(length)));
         vm.prank(owner);
         registry.revokeKeyBundle(new bytes(length));
     }

@@ -4,8 +4,8 @@ pragma solidity 0.8.37;
 import {Provenance, TcbStatus} from "../../../contracts/interfaces/AttestationTypes.sol";
 import {IEnclavePolicy} from "../../../contracts/interfaces/IEnclavePolicy.sol";
 import {IEnclaveRegistry} from "../../../contracts/interfaces/IEnclaveRegistry.sol";
-import {BundleProof, IKeyRegistry, KeyBundle, KeyState} from "../../../contracts/interfaces/IKeyRegistry.sol";
-import {RegistryFixture} from "../registry/RegistryFixture.sol";
+import {IKeyBundles, KeyBundle, KeyState} from "../../../contracts/interfaces/IKeyRegistry.sol";
+import {BundleProof, RegistryFixture} from "../registry/RegistryFixture.sol";
 
 /// @dev docs/SPECIFICATION.md, KeyRegistry, rotatePreKey.
 contract KeyRegistryRotateTest is RegistryFixture {
@@ -35,7 +35,7 @@ contract KeyRegistryRotateTest is RegistryFixture {
         Bundle memory next = nextPreKey(current);
         BundleProof memory proof = proofOf(next, AUTHORITY_KEY);
         vm.expectEmit(address(registry));
-        emit IKeyRegistry.PreKeyRotated(
+        emit IKeyBundles.PreKeyRotated(
             owner,
             next.identityKey,
             authority,
@@ -43,7 +43,7 @@ contract KeyRegistryRotateTest is RegistryFixture {
             next.preKeySignature,
             next.epoch,
             next.expiresAt,
-            next.provenance
+            uint64(head())
         );
         vm.prank(owner);
         rotate(next, proof);
@@ -69,27 +69,27 @@ contract KeyRegistryRotateTest is RegistryFixture {
         accept(next, AUTHORITY_KEY);
         next = nextPreKey(next);
         next.epoch = 1 + epoch % 7;
-        refuse(next, abi.encodeWithSelector(IKeyRegistry.EpochNotGreater.selector, next.epoch, uint64(7)));
+        refuse(next, abi.encodeWithSelector(IKeyBundles.EpochNotGreater.selector, next.epoch, uint64(7)));
     }
 
     function test_the_current_pre_key_does_not_count_as_a_new_one() external {
         Bundle memory next = nextPreKey(current);
         next.preKey = current.preKey;
-        refuse(next, abi.encodeWithSelector(IKeyRegistry.PreKeyReused.selector, current.preKey));
+        refuse(next, abi.encodeWithSelector(IKeyBundles.PreKeyReused.selector, current.preKey));
     }
 
     function test_terms_are_checked_as_at_registration() external {
         Bundle memory next = nextPreKey(current);
         next.preKey = 0;
-        refuse(next, abi.encodePacked(IKeyRegistry.KeyIsZero.selector));
+        refuse(next, abi.encodePacked(IKeyBundles.KeyIsZero.selector));
         next.preKey = next.identityKey;
-        refuse(next, abi.encodeWithSelector(IKeyRegistry.KeysNotDistinct.selector, next.identityKey));
+        refuse(next, abi.encodeWithSelector(IKeyBundles.KeysNotDistinct.selector, next.identityKey));
         next = nextPreKey(current);
         next.expiresAt = uint64(time());
-        refuse(next, abi.encodeWithSelector(IKeyRegistry.PreKeyExpired.selector, next.expiresAt, time()));
+        refuse(next, abi.encodeWithSelector(IKeyBundles.PreKeyExpired.selector, next.expiresAt, time()));
         next = nextPreKey(current);
-        next.epoch = 1 << 32;
-        refuse(next, abi.encodeWithSelector(IKeyRegistry.EpochTooLarge.selector, next.epoch, type(uint32).max));
+        next.epoch = 1 << 24;
+        refuse(next, abi.encodeWithSelector(IKeyBundles.EpochTooLarge.selector, next.epoch, type(uint24).max));
     }
 
     function test_an_expired_pre_key_can_still_be_replaced() external {

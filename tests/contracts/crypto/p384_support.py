@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
-from tests.support.chain import ROOT, TRANSACTION_GAS_LIMIT, Chain
+from tests.support.chain import ROOT, TRANSACTION_GAS_LIMIT, Chain, Reverted
 from xmtp_tee.attestation.p384 import curve, tables
 from xmtp_tee.attestation.p384.curve import Point
 
@@ -70,6 +71,13 @@ def deploy(chain: Chain) -> Any:
     verifier = chain.deploy("P384", deploy_code(chain, low), deploy_code(chain, high))
     chain.know("IP384")
     return verifier
+
+
+def outcomes(chain: Chain, calls: Iterable[Any]) -> Iterator[bytes | Reverted]:
+    """Ask few at a time: with witnesses, more would be larger than a request of anvil's may be."""
+    rest = iter(calls)
+    while group := list(itertools.islice(rest, 8)):
+        yield from chain.outcomes(group)
 
 
 def random_signature(rng: random.Random) -> Signature:

@@ -29,29 +29,59 @@ MEASURED = {
     "EnclavePolicy.allowStatus": ["policy_allow_status"],
     "EnclavePolicy.denyFamily": ["policy_deny_family"],
     "EnclavePolicy.denyPlatform": ["policy_deny_platform"],
+    # Announces what addWorkload, the longest of the additions, stores.
+    "EnclavePolicy.scheduleAddition": ["policy_add_workload"],
     "EnclaveRegistry.attest": ["attest_renewal", "register_with_quote_new_platform"],
     "KeyRegistry.registerKeyBundleWithAttestation": [
         "register_with_quote_first_on_platform",
         "register_with_quote_new_platform",
     ],
+    # What an owner's own code costs (ERC-1271, a factory) comes on top and is the owner's affair. The signature of an
+    # owner without code costs what it adds to a registration.
+    "KeyRegistry.registerKeyBundleWithAttestationFor": [
+        "register_certified_for",
+        "register_with_quote_new_platform",
+    ],
+    "KeyRegistry.registerKeyBundleWithAttestationForAgent": [
+        "register_for_agent",
+        "register_with_quote_new_platform",
+    ],
+    "KeyRegistry.registerKeyBundles": ["register_batch_per_owner"],
     "KeyRegistry.revokeKeyBundle": ["revoke"],
+    "KeyRegistry.revokeKeyBundleFor": ["register_certified_for"],
+    "KeyRegistry.revokeKeyBundleForAgent": ["register_for_agent"],
     "KeyRegistry.rotatePreKey": ["rotate_pre_key"],
+    "KeyRegistry.rotatePreKeyFor": ["register_certified_for"],
+    "KeyRegistry.rotatePreKeyForAgent": ["register_for_agent"],
+    "NitroVerifier.submitCrl": ["submit_nitro_crl_50_entries"],
+    "NitroVerifier.verify": ["verify_nitro_cold_chain", "verify_nitro_warm"],
+    "SevSnpVerifier.submitSigner": ["submit_sevsnp_signer"],
+    "SevSnpVerifier.verify": ["verify_sevsnp_cold", "verify_sevsnp_warm"],
 }
 
 # No loop and no input of free length: a few reads and writes each.
 CONSTANT_WORK = {
     "EnclavePolicy.acceptOwnership",
+    "EnclavePolicy.addGuardian",
     "EnclavePolicy.allowFamily",
     "EnclavePolicy.allowPlatform",
+    "EnclavePolicy.cancelAddition",
+    "EnclavePolicy.removeGuardian",
     "EnclavePolicy.removeWorkload",
     "EnclavePolicy.transferOwnership",
     "EnclavePolicy.withdrawStatus",
     "EnclaveRegistry.invalidate",
-    "KeyRegistry.acceptOwnership",
+    "EnclaveRegistry.retire",
+    "EnclaveRegistry.revoke",
+    "FreshnessAnchor.anchor",
+    # Besides what the validation registry does with the answer.
+    "AgentKeyValidator.respond",
+    # Besides what it is told to call.
+    "CounterfactualDeployer.deploy",
+    "KeyRegistry.cancelSignatures",
     "KeyRegistry.pause",
-    "KeyRegistry.renounceOwnership",
-    "KeyRegistry.transferOwnership",
     "KeyRegistry.unpause",
+    "SevSnpVerifier.raiseFloor",
 }
 
 
@@ -74,3 +104,8 @@ def test_function_stays_under_the_transaction_cap(project_root: Path, function: 
     figures = json.loads((project_root / "benchmarks/results/gas.json").read_text(encoding="utf-8"))
     for key in MEASURED[function]:
         assert 21_000 < figures["gas"][key] < CAP, key
+
+
+def test_a_batch_of_a_hundred_owners_stays_under_the_transaction_cap(project_root: Path) -> None:
+    figures = json.loads((project_root / "benchmarks/results/gas.json").read_text(encoding="utf-8"))
+    assert 100 * figures["gas"]["register_batch_per_owner"] < CAP

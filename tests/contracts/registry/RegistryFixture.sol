@@ -3,7 +3,6 @@ pragma solidity 0.8.37;
 
 import {EnclavePolicy} from "../../../contracts/EnclavePolicy.sol";
 import {EnclaveRegistry} from "../../../contracts/EnclaveRegistry.sol";
-import {KeyRegistry} from "../../../contracts/KeyRegistry.sol";
 import {AttestationVerifier} from "../../../contracts/attestation/AttestationVerifier.sol";
 import {
     AssuranceLevel,
@@ -14,9 +13,22 @@ import {
     TeeKind
 } from "../../../contracts/interfaces/AttestationTypes.sol";
 import {IAttestationRouter} from "../../../contracts/interfaces/IAttestationRouter.sol";
-import {BundleProof} from "../../../contracts/interfaces/IKeyRegistry.sol";
+import {IKeyRegistry} from "../../../contracts/interfaces/IKeyRegistry.sol";
+import {AgentTokens} from "./AgentTokens.sol";
 import {ScriptedVerifier} from "./ScriptedVerifier.sol";
 import {Checked} from "./Vm.sol";
+
+/// @dev What an attestationProof says, to be bent before it is packed by {RegistryFixture.encode}.
+struct BundleProof {
+    address authority;
+    uint64 epoch;
+    uint64 expiresAt;
+    Provenance provenance;
+    bytes signature;
+    bytes32 transportKey;
+    uint64 blockNumber;
+    bytes evidence;
+}
 
 /// @title RegistryFixture
 /// @notice All contracts of a deployment behind a scripted verifier, the actors, and what an enclave does:
@@ -60,7 +72,8 @@ abstract contract RegistryFixture is Checked {
     AttestationVerifier internal router;
     EnclavePolicy internal policy;
     EnclaveRegistry internal enclaves;
-    KeyRegistry internal registry;
+    AgentTokens internal agents;
+    IKeyRegistry internal registry;
 
     address internal authority;
     address internal otherAuthority;
@@ -86,9 +99,10 @@ abstract contract RegistryFixture is Checked {
         address[] memory verifiers = new address[](1);
         (kinds[0], verifiers[0]) = (TeeKind.TDX, address(verifier));
         router = newRouter(kinds, verifiers);
-        policy = EnclavePolicy(create("EnclavePolicy.sol:EnclavePolicy", abi.encode(admin)));
+        policy = EnclavePolicy(create("EnclavePolicy.sol:EnclavePolicy", abi.encode(admin, uint32(0))));
         enclaves = newEnclaves(router, MAX_BLOCK_AGE, TTL);
-        registry = newRegistry(address(enclaves), admin);
+        agents = AgentTokens(create("AgentTokens.sol:AgentTokens", ""));
+        registry = newRegistry(address(enclaves), address(agents));
     }
 
     function newVerifier(bool developmentRoot) internal returns (ScriptedVerifier) {
@@ -108,8 +122,8 @@ abstract contract RegistryFixture is Checked {
         );
     }
 
-    function newRegistry(address enclaves_, address admin_) internal returns (KeyRegistry) {
-        return KeyRegistry(create("KeyRegistry.sol:KeyRegistry", abi.encode(enclaves_, admin_)));
+    function newRegistry(address enclaves_, address identities) internal returns (IKeyRegistry) {
+        return IKeyRegistry(create("KeyRegistry.sol:KeyRegistry", abi.encode(enclaves_, identities)));
     }
 
     /// @dev The chain's head moves to a block, and the hash of the block before it is known.
@@ -214,21 +228,29 @@ abstract contract RegistryFixture is Checked {
         proof.signature = certify(bundle, authorityKey);
     }
 
+    /// @dev The packed attestationProof. Without evidence it ends after the certificate.
+    function encode(BundleProof memory proof) internal pure returns (bytes memory packed) {
+        packed = abi.encodePacked(
+            uint8(1),
+            uint8(proof.provenance),
+            proof.authority,
+            uint32(proof.epoch),
+            uint40(proof.expiresAt),
+            proof.signature
+        );
+        if (proof.evidence.length == 0) return packed;
+        return abi.encodePacked(packed, proof.transportKey, uint40(proof.blockNumber), proof.evidence);
+    }
+
     function register(Bundle memory bundle, BundleProof memory proof) internal {
         registry.registerKeyBundleWithAttestation(
-            abi.encodePacked(bundle.identityKey),
-            abi.encodePacked(bundle.preKey),
-            bundle.preKeySignature,
-            abi.encode(proof)
+            abi.encodePacked(bundle.identityKey), abi.encodePacked(bundle.preKey), bundle.preKeySignature, encode(proof)
         );
     }
 
     function rotate(Bundle memory bundle, BundleProof memory proof) internal {
         registry.rotatePreKey(
-            abi.encodePacked(bundle.identityKey),
-            abi.encodePacked(bundle.preKey),
-            bundle.preKeySignature,
-            abi.encode(proof)
+            abi.encodePacked(bundle.identityKey), abi.encodePacked(bundle.preKey), bundle.preKeySignature, encode(proof)
         );
     }
 

@@ -30,6 +30,7 @@ interface Vm {
     function addr(uint256 privateKey) external pure returns (address);
     function etch(address target, bytes calldata code) external;
     function store(address target, bytes32 slot, bytes32 value) external;
+    function load(address target, bytes32 slot) external view returns (bytes32 value);
     function assume(bool condition) external pure;
     function cool(address target) external;
     function lastCallGas() external view returns (Gas memory);
@@ -41,6 +42,8 @@ interface Vm {
     function getBlockTimestamp() external view returns (uint256);
     function getCode(string calldata artifact) external view returns (bytes memory creationCode);
     function getArtifactPathByCode(bytes calldata creationCode) external view returns (string memory);
+    function envOr(string calldata name, string calldata default_) external view returns (string memory value);
+    function split(string calldata input, string calldata delimiter) external pure returns (string[] memory parts);
     function readFile(string calldata path) external view returns (string memory);
     function parseJsonKeys(string calldata json, string calldata key) external pure returns (string[] memory);
     function toString(uint256 value) external pure returns (string memory);
@@ -67,20 +70,15 @@ abstract contract Checked {
     }
 
     /// @dev The creation code as it is deployed. Tests are compiled without the optimizer (foundry.toml, profile
-    /// `tests`), and so is a copy of every contract that a test imports: forge would give that copy.
+    /// `tests`), and so is a copy of every contract that a test imports: forge would give that copy. Where it puts the
+    /// copy depends on what was built before, so the shorter code is taken: the optimizer leaves no code as long.
     function deployableCode(string memory artifact) internal view returns (bytes memory code) {
         code = vm.getCode(artifact);
-        bytes memory path = bytes(vm.getArtifactPathByCode(code));
-        bytes memory ending = ".tests.json";
-        if (path.length <= ending.length) return code;
-        uint256 stem = path.length - ending.length;
-        for (uint256 i = 0; i < ending.length; ++i) {
-            if (path[stem + i] != ending[i]) return code;
-        }
-        assembly ("memory-safe") {
-            mstore(path, stem)
-        }
-        return vm.getCode(string.concat(string(path), ".json"));
+        string memory out = vm.envOr("FOUNDRY_OUT", string(".build/forge/out"));
+        string[] memory parts = vm.split(artifact, ":");
+        try vm.getCode(string.concat(out, "/", parts[0], "/", parts[1], ".json")) returns (bytes memory other) {
+            if (other.length < code.length) code = other;
+        } catch {}
     }
 
     /// @dev The block now. The optimizer takes `block.number` for constant within a transaction, cheats or no.

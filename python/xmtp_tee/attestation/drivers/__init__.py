@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from xmtp_tee.attestation.drivers.base import Driver
 from xmtp_tee.attestation.drivers.measurement import measure_code
+from xmtp_tee.attestation.drivers.nitro import NitroDriver
+from xmtp_tee.attestation.drivers.sevsnp import SevSnpDriver
 from xmtp_tee.attestation.drivers.simulator import SimulatorDriver
 
-__all__ = ["Driver", "SimulatorDriver", "measure_code"]
+__all__ = ["Driver", "NitroDriver", "SevSnpDriver", "SimulatorDriver", "measure_code"]

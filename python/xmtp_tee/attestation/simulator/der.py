@@ -1,6 +1,8 @@
-"""The few DER encodings that Intel's SGX certificate extension needs (ITU-T X.690)."""
+"""The few DER encodings that simulated certificates and their extensions need (ITU-T X.690)."""
 
 from __future__ import annotations
+
+from datetime import UTC, datetime
 
 
 def tlv(tag: int, content: bytes) -> bytes:
@@ -50,3 +52,37 @@ def oid(text: str) -> bytes:
             groups.append(arc & 0x7F | 0x80)
         encoded += bytes(reversed(groups))
     return tlv(0x06, encoded)
+
+
+def bit_string(value: bytes, unused: int = 0) -> bytes:
+    """Return a BIT STRING whose last byte has ``unused`` unused bits."""
+    return tlv(0x03, bytes([unused]) + value)
+
+
+def text(value: str, tag: int = 0x0C) -> bytes:
+    """Return text: a UTF8String unless another tag is given (0x13 PrintableString, 0x16 IA5String)."""
+    return tlv(tag, value.encode())
+
+
+def utc_time(seconds: int) -> bytes:
+    """Return a UTCTime, for times from 1950 to 2049."""
+    return tlv(0x17, datetime.fromtimestamp(seconds, UTC).strftime("%y%m%d%H%M%SZ").encode())
+
+
+def name(*attributes: tuple[str, str]) -> bytes:
+    """Return a Name: pairs of attribute type (dotted) and value, each in a set of its own.
+
+    Countries are PrintableString, everything else UTF8String, as in Amazon's and AMD's certificates.
+    """
+    country = "2.5.4.6"
+    return sequence(
+        *(
+            tlv(0x31, sequence(oid(kind), text(value, 0x13 if kind == country else 0x0C)))
+            for kind, value in attributes
+        )
+    )
+
+
+NULL = b"\x05\x00"
+COMMON_NAME, COUNTRY, LOCALITY, STATE = "2.5.4.3", "2.5.4.6", "2.5.4.7", "2.5.4.8"
+ORGANIZATION, UNIT = "2.5.4.10", "2.5.4.11"

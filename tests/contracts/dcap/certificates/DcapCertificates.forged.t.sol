@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {Crl} from "../../../../contracts/attestation/dcap/Crl.sol";
 import {PckExtension} from "../../../../contracts/attestation/dcap/PckExtension.sol";
 import {X509} from "../../../../contracts/attestation/dcap/X509.sol";
+import {Crl} from "../../../../contracts/encoding/Crl.sol";
 import {Der} from "../../../../contracts/encoding/Der.sol";
-import {DerEcdsaSignature} from "../../../../contracts/encoding/DerEcdsaSignature.sol";
 import {DerExtension} from "../../../../contracts/encoding/DerExtension.sol";
 import {DerTime} from "../../../../contracts/encoding/DerTime.sol";
+import {X509Fields} from "../../../../contracts/encoding/X509Fields.sol";
 import {ICertificateReader} from "../../../../contracts/interfaces/ICertificateReader.sol";
 import {IDcapCertificates} from "../../../../contracts/interfaces/IDcapCertificates.sol";
 
@@ -76,7 +76,7 @@ contract DcapCertificatesForgedTest is CertificatesTest {
         _ca("ca_duplicate_extension", DerExtension.ExtensionDuplicate.selector);
         _ca("ca_duplicate_unknown_extension", DerExtension.ExtensionDuplicate.selector);
         _ca("ca_default_critical_encoded", DerExtension.ExtensionDefaultEncoded.selector);
-        _ca("ca_default_ca_encoded", X509.BasicConstraintsInvalid.selector);
+        _ca("ca_default_ca_encoded", X509Fields.BasicConstraintsInvalid.selector);
         _ca("ca_true_as_1", Der.DerBooleanInvalid.selector);
         _ca("ca_key_usage_padded", Der.DerBitStringInvalid.selector);
     }
@@ -91,17 +91,17 @@ contract DcapCertificatesForgedTest is CertificatesTest {
     }
 
     function test_submitIntermediateCa_otherAlgorithms_revert() external {
-        _ca("ca_algorithms_differ", X509.SignatureAlgorithmUnsupported.selector);
-        _ca("ca_algorithms_differ_outside", X509.SignatureAlgorithmUnsupported.selector);
-        _ca("ca_version_1", X509.CertificateVersionUnsupported.selector);
-        _ca("ca_other_curve", X509.PublicKeyUnsupported.selector);
+        _ca("ca_algorithms_differ", X509Fields.SignatureAlgorithmUnsupported.selector);
+        _ca("ca_algorithms_differ_outside", X509Fields.SignatureAlgorithmUnsupported.selector);
+        _ca("ca_version_1", X509Fields.CertificateVersionUnsupported.selector);
+        _ca("ca_other_curve", X509Fields.PublicKeyUnsupported.selector);
     }
 
     function test_submitIntermediateCa_otherEncodings_revert() external {
         _ca("ca_indefinite_length", Der.DerLengthInvalid.selector);
         _ca("ca_signature_leading_zero", Der.DerIntegerNotMinimal.selector);
         _ca("ca_signature_trailing", Der.DerTrailingBytes.selector);
-        _ca("ca_signature_unused_bits", DerEcdsaSignature.DerSignatureUnusedBits.selector);
+        _ca("ca_signature_unused_bits", Der.DerSignatureUnusedBits.selector);
         _ca("ca_signature_r_zero", IDcapCertificates.SignatureInvalid.selector);
         bytes memory good = der("platform_ca");
         vm.expectPartialRevert(Der.DerTrailingBytes.selector);

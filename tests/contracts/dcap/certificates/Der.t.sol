@@ -233,7 +233,7 @@ contract DerTest is CertificatesTest {
         (uint256 r, uint256 s) = reader.signature(hex"0309003006020101020102");
         assertEq(r, 1, "r");
         assertEq(s, 2, "s");
-        vm.expectRevert(abi.encodeWithSelector(DerEcdsaSignature.DerSignatureUnusedBits.selector, 2, 1));
+        vm.expectRevert(abi.encodeWithSelector(Der.DerSignatureUnusedBits.selector, 2, 1));
         reader.signature(hex"0309013006020101020102");
         vm.expectRevert(abi.encodeWithSelector(Der.DerTrailingBytes.selector, 11, 12));
         reader.signature(hex"030900300602010102010200");

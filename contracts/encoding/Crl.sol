@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {SliceHash} from "../../crypto/SliceHash.sol";
-import {Der} from "../../encoding/Der.sol";
-import {DerEcdsaSignature} from "../../encoding/DerEcdsaSignature.sol";
-import {DerExtension} from "../../encoding/DerExtension.sol";
-import {DerTime} from "../../encoding/DerTime.sol";
-import {X509} from "./X509.sol";
+import {Der} from "./Der.sol";
+import {DerExtension} from "./DerExtension.sol";
+import {DerTime} from "./DerTime.sol";
+import {X509Fields} from "./X509Fields.sol";
 
 /// @notice What is read of a CRL. Nothing in it has been verified yet.
 /// @param issuer keccak256 of the issuer's DER name.
@@ -17,9 +15,9 @@ import {X509} from "./X509.sol";
 /// @param number The CRL number.
 /// @param entries Where the first entry begins.
 /// @param entriesEnd Where the last entry ends.
-/// @param digest SHA-256 of the signed part.
-/// @param r The signature's r.
-/// @param s The signature's s.
+/// @param digest SHA-256 of the signed part; {Crl.readBody} leaves it, r and s to its caller.
+/// @param r The signature's r, of P-256.
+/// @param s The signature's s, of P-256.
 struct RevocationList {
     bytes32 issuer;
     bytes20 authorityKeyId;
@@ -42,7 +40,6 @@ struct RevocationList {
 /// Reading verifies nothing: no signature, no issuer, no time. Its caller does.
 library Crl {
     using Der for bytes;
-    using SliceHash for bytes;
 
     /// @notice The list is not of version 2.
     error CrlVersionUnsupported(uint256 offset);
@@ -52,21 +49,29 @@ library Crl {
     // Object identifiers in Der.objectIdentifier's form.
     uint256 private constant _CRL_NUMBER = (3 << 248) | 0x551d14; // 2.5.29.20
     uint256 private constant _REASON_CODE = (3 << 248) | 0x551d15; // 2.5.29.21
-    uint256 private constant _AUTHORITY_KEY_ID = (3 << 248) | 0x551d23; // 2.5.29.35
 
     /// @dev INTEGER 1
     bytes32 private constant _VERSION_2 = bytes32(bytes3(hex"020101"));
 
-    /// @notice Reads a list that fills the array exactly; its entries are read by {serials}.
-    function read(bytes memory der) internal view returns (RevocationList memory list) {
-        (uint256 signed, uint256 end) = der.enter(0, der.length, Der.SEQUENCE);
+    /// @notice Reads a list that fills the array exactly, up to its signature; its entries are read by {serials}.
+    /// @param algorithm The signature's algorithm identifier, `algorithmLength` bytes (at most 32).
+    /// @return list Without the signature.
+    /// @return signed Where the signed part begins.
+    /// @return signedEnd Where the signed part ends.
+    /// @return offset Where the signature's BIT STRING lies, which reaches to the array's end.
+    function readBody(bytes memory der, bytes32 algorithm, uint256 algorithmLength)
+        internal
+        pure
+        returns (RevocationList memory list, uint256 signed, uint256 signedEnd, uint256 offset)
+    {
+        uint256 end;
+        (signed, end) = der.enter(0, der.length, Der.SEQUENCE);
         Der.finish(end, der.length);
-        (uint256 offset, uint256 signedEnd) = der.enter(signed, end, Der.SEQUENCE);
-        list.digest = der.sha256Of(signed, signedEnd);
+        (offset, signedEnd) = der.enter(signed, end, Der.SEQUENCE);
 
         if (!der.startsWith(offset, signedEnd, _VERSION_2, 3)) revert CrlVersionUnsupported(offset);
-        offset = X509.algorithm(der, offset + 3, signedEnd);
-        (list.issuer, offset) = X509.name(der, offset, signedEnd);
+        offset = X509Fields.algorithm(der, offset + 3, signedEnd, algorithm, algorithmLength);
+        (list.issuer, offset) = X509Fields.name(der, offset, signedEnd);
         (list.thisUpdate, offset) = DerTime.read(der, offset, signedEnd);
         (list.nextUpdate, offset) = DerTime.read(der, offset, signedEnd);
         // An empty list of revoked certificates is left out.
@@ -75,9 +80,7 @@ library Crl {
             list.entriesEnd = offset;
         }
         _extensions(der, offset, signedEnd, list);
-
-        offset = X509.algorithm(der, signedEnd, end);
-        (list.r, list.s) = DerEcdsaSignature.readLast(der, offset, end);
+        offset = X509Fields.algorithm(der, signedEnd, end, algorithm, algorithmLength);
     }
 
     /// @notice Reads the serial number of every entry, in order.
@@ -99,7 +102,7 @@ library Crl {
             uint256 rest;
             uint256 next;
             (rest, next) = der.enter(offset, end, Der.SEQUENCE);
-            (numbers[i], rest) = X509.serialNumber(der, rest, next);
+            (numbers[i], rest) = X509Fields.serialNumber(der, rest, next);
             uint256 length = next - rest;
             uint256 word = length > 32 ? 0 : der.wordAt(rest) >> (8 * (32 - length));
             if (length > 32 || length != knownLength || word != known) {
@@ -135,8 +138,8 @@ library Crl {
         while (offset < end) {
             (uint256 oid, bool critical, uint256 start, uint256 stop) = DerExtension.read(der, offset, end);
             DerExtension.requireFirst(der, first, offset, oid);
-            if (oid == _AUTHORITY_KEY_ID) {
-                list.authorityKeyId = X509.authorityKeyId(der, start, stop);
+            if (oid == X509Fields.AUTHORITY_KEY_ID) {
+                list.authorityKeyId = X509Fields.authorityKeyId(der, start, stop);
             } else if (oid == _CRL_NUMBER) {
                 (uint256 number, uint256 next) = der.unsigned(start, stop, type(uint64).max);
                 Der.finish(next, stop);

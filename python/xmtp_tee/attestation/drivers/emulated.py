@@ -1,0 +1,45 @@
+"""The production drivers in front of emulated devices: Nitro and SEV-SNP without the hardware.
+
+What the enclave runs is the code that it runs on hardware; only what answers it is simulated, and says so.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+from xmtp_tee.attestation.drivers.measurement import measure_code
+from xmtp_tee.attestation.drivers.nitro import NitroDriver
+from xmtp_tee.attestation.drivers.sealing import SimulatedFuses
+from xmtp_tee.attestation.drivers.sevsnp import SevSnpDriver
+
+_NITRO_SEAL_INFO = b"xmtp-tee/simulator/nitro/seal-root/v1"
+_SNP_SECRET_INFO = b"xmtp-tee/simulator/sev-snp/chip-secret/v1"
+
+
+def emulated_nitro(state_dir: Path, *, measurement_salt: bytes = b"") -> NitroDriver:
+    """Return the Nitro driver on an emulated device that measures the trusted code.
+
+    The sealing root, which Nitro has none of, is that of the simulated fuses in ``state_dir``.
+    """
+    from xmtp_tee.attestation.simulator.nitro import EmulatedNsm
+
+    device = EmulatedNsm(measure_code(salt=measurement_salt), lambda: int(time.time()), os.urandom)
+    return NitroDriver(device, SimulatedFuses(state_dir, _NITRO_SEAL_INFO))
+
+
+def emulated_sevsnp(state_dir: Path, *, measurement_salt: bytes = b"") -> SevSnpDriver:
+    """Return the SEV-SNP driver on an emulated guest that measures the trusted code.
+
+    The chip's secret is that of the simulated fuses in ``state_dir``. As on hardware the sealing root depends on the
+    measurement, so a change of the code loses the store.
+    """
+    from xmtp_tee.attestation.simulator.sevsnp import EmulatedSevGuest, EmulatedTsm
+
+    measurement = measure_code(salt=measurement_salt)
+    fuses = SimulatedFuses(state_dir, _SNP_SECRET_INFO)
+    return SevSnpDriver(
+        EmulatedTsm(measurement),
+        EmulatedSevGuest(lambda: bytes(fuses.root()), measurement),
+    )

@@ -1,0 +1,87 @@
+"""AMD's form of revocation lists, made by the development PKI's keys."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.attestation.sevsnp.support import ANCHORS, FLOORS, MILAN, NOW, REPORT
+from xmtp_tee.attestation.errors import (
+    CertificateRevokedError,
+    CollateralInvalidError,
+    CollateralLapsedError,
+    CollateralNotYetValidError,
+)
+from xmtp_tee.attestation.rsa_pss import RSA_PSS_SHA384_TRAILER
+from xmtp_tee.attestation.sevsnp.product import ProductLine
+from xmtp_tee.attestation.sevsnp.revocation import read_amd_crl
+from xmtp_tee.attestation.sevsnp.verify import verify_report
+from xmtp_tee.attestation.simulator import der
+from xmtp_tee.attestation.simulator.sevsnp.rsa import RsaKey
+from xmtp_tee.attestation.x509 import Revoked, read_x509
+
+ARK = read_x509(MILAN.ark().der, "The ARK certificate")
+ASK_SERIAL = ProductLine.MILAN << 16 | 1
+
+
+def crl(
+    *,
+    issuer: bytes = ARK.subject,
+    key: RsaKey | None = None,
+    serials: tuple[int, ...] = (ASK_SERIAL,),
+    start: int = NOW - 60,
+    end: int | None = NOW + 60,
+    algorithm: bytes = RSA_PSS_SHA384_TRAILER,
+) -> bytes:
+    """A list of the ARK, version 2."""
+    entries = [der.sequence(der.integer(serial), der.utc_time(start)) for serial in serials]
+    tbs = der.sequence(
+        der.integer(1),
+        algorithm,
+        issuer,
+        der.utc_time(start),
+        b"" if end is None else der.utc_time(end),
+        der.sequence(*entries) if entries else b"",
+    )
+    signature = (key or MILAN.rsa("ark")).sign(tbs)
+    return der.sequence(tbs, algorithm, der.bit_string(signature))
+
+
+def test_what_the_list_names_is_revoked() -> None:
+    revoked = read_amd_crl(crl(), ARK, NOW)
+    assert revoked == {Revoked(ARK.subject, ASK_SERIAL)}
+    with pytest.raises(CertificateRevokedError, match="ASK"):
+        verify_report(REPORT, FLOORS, NOW, anchors=ANCHORS, revoked=revoked)
+
+
+def test_an_empty_list_revokes_nothing() -> None:
+    assert read_amd_crl(crl(serials=()), ARK, NOW) == frozenset()
+
+
+def test_another_issuers_or_a_forged_list_is_refused() -> None:
+    other = der.name((der.COMMON_NAME, "somebody else"))
+    ecdsa = bytes.fromhex("300a06082a8648ce3d040303")
+    for forged in (
+        crl(issuer=other),
+        crl(key=MILAN.rsa("stranger-ark")),
+        crl(key=MILAN.rsa("ask")),
+        crl(algorithm=ecdsa),
+    ):
+        with pytest.raises(CollateralInvalidError, match="not that of"):
+            read_amd_crl(forged, ARK, NOW)
+
+
+def test_a_list_counts_only_in_its_time() -> None:
+    assert read_amd_crl(crl(start=NOW), ARK, NOW)
+    assert read_amd_crl(crl(end=NOW), ARK, NOW)
+    with pytest.raises(CollateralLapsedError):
+        read_amd_crl(crl(end=NOW - 1), ARK, NOW)
+    with pytest.raises(CollateralNotYetValidError):
+        read_amd_crl(crl(start=NOW + 1), ARK, NOW)
+    with pytest.raises(CollateralInvalidError, match="no next update"):
+        read_amd_crl(crl(end=None), ARK, NOW)
+
+
+@pytest.mark.parametrize("raw", [b"", b"\x30\x00", crl()[:-1], crl() + b"\x00"])
+def test_what_is_no_list_is_refused(raw: bytes) -> None:
+    with pytest.raises(CollateralInvalidError):
+        read_amd_crl(raw, ARK, NOW)
