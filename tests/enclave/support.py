@@ -54,7 +54,9 @@ def open_store(
     """Open and verify the store at ``path``, born first if it is not there."""
     driver = driver or FixedDriver()
     if not path.exists():
-        give_birth(lambda h, w, r: SqliteRows.create(path, h, w, r), driver, NOW, entropy)
+        give_birth(
+            lambda change, wraps: SqliteRows.create(path, change, wraps), driver, NOW, entropy
+        )
     rows = SqliteRows.open(path)
     try:
         store = SealedStore.open(rows, driver)

@@ -32,7 +32,7 @@ def test_ready_line_says_who_the_enclave_is(process: EnclaveProcess) -> None:
         "tee": "tdx",
         "assurance": "simulated",
         "store_id": info.store_id,
-        "protocol": 1,
+        "protocol": 2,
         "version": info.software_version,
     }
 
@@ -40,8 +40,9 @@ def test_ready_line_says_who_the_enclave_is(process: EnclaveProcess) -> None:
 def test_files_and_socket_are_the_users_alone(process: EnclaveProcess) -> None:
     assert stat.S_IMODE(process.state_dir.stat().st_mode) == 0o700
     assert stat.S_IMODE(process.socket.stat().st_mode) == 0o600
-    for path in process.state_dir.iterdir():
-        assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
+    for path in process.state_dir.rglob("*"):
+        expected = 0o700 if path.is_dir() else 0o600
+        assert stat.S_IMODE(path.stat().st_mode) == expected, path
 
 
 def test_simulation_is_said_loudly(process: EnclaveProcess) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,13 +15,12 @@ from xmtp_tee.enclave.records import pack
 from xmtp_tee.enclave.sealing import (
     OVERHEAD,
     Sealer,
-    Wrap,
     new_store_key,
     provider_of,
     unwrap_store_key,
     wrap_store_key,
 )
-from xmtp_tee.wire.faults import StoreTamperedError
+from xmtp_tee.wire.store_faults import StoreIncompleteError, StoreTamperedError
 
 STORE = b"S" * 16
 ROOT = bytearray(b"R" * 32)
@@ -75,33 +76,37 @@ def test_packing_is_unambiguous(one: list[bytes], two: list[bytes]) -> None:
 
 def test_wrapped_store_key_opens_under_the_same_root() -> None:
     wrap = wrap_store_key(KEY, ROOT, STORE, "tdx/simulated")
-    assert unwrap_store_key(wrap, ROOT, STORE, "tdx/simulated") == KEY
+    assert unwrap_store_key([wrap], ROOT, STORE, "tdx/simulated") == KEY
 
 
 def test_wrap_under_another_root_is_told_from_a_damaged_one() -> None:
     wrap = wrap_store_key(KEY, ROOT, STORE, "tdx/simulated")
     with pytest.raises(StoreSealedElsewhereError, match="another seal root"):
-        unwrap_store_key(wrap, bytearray(b"Q" * 32), STORE, "tdx/simulated")
+        unwrap_store_key([wrap], bytearray(b"Q" * 32), STORE, "tdx/simulated")
     damaged = wrap.wrapped[:-1] + bytes([wrap.wrapped[-1] ^ 1])
     with pytest.raises(StoreTamperedError):
-        unwrap_store_key(
-            Wrap(wrap.name, wrap.provider, wrap.check, damaged), ROOT, STORE, "tdx/simulated"
-        )
+        unwrap_store_key([replace(wrap, wrapped=damaged)], ROOT, STORE, "tdx/simulated")
 
 
 def test_wrap_of_another_provider_store_or_way_is_refused() -> None:
     wrap = wrap_store_key(KEY, ROOT, STORE, "tdx/simulated")
     with pytest.raises(StoreSealedElsewhereError, match="tdx/simulated"):
-        unwrap_store_key(wrap, ROOT, STORE, "tdx/member")
-    relabelled = Wrap(wrap.name, "tdx/member", wrap.check, wrap.wrapped)
+        unwrap_store_key([wrap], ROOT, STORE, "tdx/member")
+    relabelled = replace(wrap, provider="tdx/member")
     with pytest.raises(StoreSealedElsewhereError):
-        unwrap_store_key(relabelled, ROOT, STORE, "tdx/member")
+        unwrap_store_key([relabelled], ROOT, STORE, "tdx/member")
     with pytest.raises(StoreSealedElsewhereError):
-        unwrap_store_key(wrap, ROOT, b"T" * 16, "tdx/simulated")
+        unwrap_store_key([wrap], ROOT, b"T" * 16, "tdx/simulated")
     with pytest.raises(StoreTamperedError):
-        unwrap_store_key(
-            Wrap("recovery", wrap.provider, wrap.check, wrap.wrapped), ROOT, STORE, "tdx/simulated"
-        )
+        unwrap_store_key([replace(wrap, name="platform/")], ROOT, STORE, "tdx/simulated")
+    with pytest.raises(StoreIncompleteError):
+        unwrap_store_key([replace(wrap, name="recovery/")], ROOT, STORE, "tdx/simulated")
+
+
+def test_wrap_of_another_platform_beside_ones_own_does_no_harm() -> None:
+    """Several enclaves over one store: each finds its own wrap."""
+    wraps = [wrap_store_key(KEY, bytearray(root), STORE, "p") for root in (b"Q" * 32, b"R" * 32)]
+    assert unwrap_store_key(wraps, ROOT, STORE, "p") == KEY
 
 
 def test_short_seal_root_is_refused() -> None:

@@ -107,7 +107,7 @@ def test_enclave_with_known_keys_shows_none_of_them(folder: Path) -> None:
     enclave.handle(wire.GeneratePreKey(identity_key_id=made.id), 1)
     shown = " ".join(
         repr(vars(thing)) if hasattr(thing, "__dict__") else repr(thing)
-        for thing in (enclave, enclave._store, made)
+        for thing in (enclave, enclave._parts.store, made)
     ).encode()
     enclave.close()
     content = (folder / "keys.sqlite").read_bytes()

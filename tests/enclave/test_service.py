@@ -22,7 +22,9 @@ from tests.enclave.support import (
 from xmtp_tee.attestation.address import address_of_public_key, checksum_address
 from xmtp_tee.attestation.binding import EnclaveBinding
 from xmtp_tee.attestation.pre_key import PRE_KEY_CONTEXT
-from xmtp_tee.enclave.service import PRE_KEY_LIFETIME, SIGN_CONTEXT, Enclave
+from xmtp_tee.enclave.operations.identity import PRE_KEY_LIFETIME
+from xmtp_tee.enclave.operations.signing import SIGN_CONTEXT
+from xmtp_tee.enclave.service import Enclave
 from xmtp_tee.wire import messages as wire
 from xmtp_tee.wire.faults import (
     ExpiryInvalidError,
@@ -74,7 +76,11 @@ def test_identity_key_has_its_public_record(enclave: Enclave) -> None:
     assert (key.key_type, key.purpose, key.owner) == ("ed25519", "xmtp-identity", OWNER)
     assert (key.version, key.epoch, key.provenance) == (1, 0, "generated")
     assert (key.created_at, key.destroyed_at) == (NOW, None)
-    assert key.operations == ("certify-as-identity", "sign", "sign-pre-key")
+    assert key.operations == (
+        *("certify-as-identity", "delete", "derive", "limit"),
+        *("sign", "sign-identity-text", "sign-pre-key"),
+    )
+    assert (key.state, key.label, key.minimum_version, key.limits) == ("active", "", 1, None)
     assert len(key.public_key) == 32
     assert enclave.handle(wire.GetKey(key_id=key.id), NOW) == key
     assert enclave.handle(wire.GetIdentityKey(owner=OWNER), NOW) == key

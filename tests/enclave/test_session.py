@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import os
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.enclave.support import NOW, OWNER, FixedDriver
+from xmtp_tee.enclave.callers import Peer
 from xmtp_tee.enclave.service import Enclave
 from xmtp_tee.enclave.session import Session, State
 from xmtp_tee.wire import messages as wire
@@ -21,6 +23,7 @@ from xmtp_tee.wire.codec import (
 from xmtp_tee.wire.frames import encode_frame
 from xmtp_tee.wire.limits import MAX_REQUEST_BODY, MAX_SIGNED_MESSAGE, PROTOCOL_VERSION
 
+OWN = Peer(uid=os.geteuid())
 HELLO = encode_request(wire.Hello(version=PROTOCOL_VERSION, client="test"))
 
 
@@ -33,7 +36,7 @@ def answers(session: Session, data: bytes) -> list[wire.ServerMessage]:
 
 
 def greeted(enclave: Enclave) -> Session:
-    session = Session(enclave)
+    session = Session(enclave, OWN)
     answers(session, HELLO)
     assert session.state is State.SERVING
     return session
@@ -46,13 +49,13 @@ def failure(session: Session, data: bytes) -> tuple[int, str]:
 
 
 def test_hello_is_answered_by_who_the_enclave_is(enclave: Enclave) -> None:
-    (welcome,) = answers(Session(enclave), HELLO)
+    (welcome,) = answers(Session(enclave, OWN), HELLO)
     assert welcome == wire.Welcome(version=PROTOCOL_VERSION, enclave=enclave.describe())
 
 
 @pytest.mark.parametrize("version", [0, PROTOCOL_VERSION + 1, 2**40])
 def test_hello_of_another_version_ends_the_connection(enclave: Enclave, version: int) -> None:
-    session = Session(enclave)
+    session = Session(enclave, OWN)
     assert failure(session, encode_request(wire.Hello(version=version))) == (
         0,
         "wire.protocol-version",
@@ -61,7 +64,7 @@ def test_hello_of_another_version_ends_the_connection(enclave: Enclave, version:
 
 
 def test_request_before_hello_ends_the_connection(enclave: Enclave) -> None:
-    session = Session(enclave)
+    session = Session(enclave, OWN)
     data = encode_request(request(1, wire.GenerateIdentityKey(owner=OWNER)))
     assert failure(session, data) == (0, "wire.message-unexpected")
     assert session.state is State.CLOSED
@@ -129,7 +132,7 @@ def test_wrong_operation_fails_only_itself(enclave: Enclave, operation: object, 
     ],
 )
 def test_broken_bytes_end_the_connection(enclave: Enclave, data: bytes, code: str) -> None:
-    for session in (Session(enclave), greeted(enclave)):
+    for session in (Session(enclave, OWN), greeted(enclave)):
         assert failure(session, data) == (0, code)
         assert session.state is State.CLOSED
 
@@ -175,6 +178,6 @@ def test_fault_inside_names_its_kind_and_nothing_of_its_text(
 def test_fuzzed_connection_only_gets_typed_failures(
     enclave: Enclave, data: bytes, hello: bool
 ) -> None:
-    session = Session(enclave)
+    session = Session(enclave, OWN)
     for answer in answers(session, (HELLO if hello else b"") + data):
         assert isinstance(answer, wire.Welcome | wire.Failure)

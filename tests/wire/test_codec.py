@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+from typing import get_args
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.wire.examples import example
 from xmtp_tee.wire import messages as wire
 from xmtp_tee.wire.codec import (
     ClientMessageDecoder,
@@ -32,6 +34,7 @@ from xmtp_tee.wire.frames import encode_frame
 from xmtp_tee.wire.limits import (
     MAX_CHAIN_ID,
     MAX_PAGE,
+    MAX_PUBLIC_KEY,
     MAX_REPLY_BODY,
     MAX_REQUEST_BODY,
     MAX_SIGNED_MESSAGE,
@@ -41,20 +44,13 @@ pack = msgspec.msgpack.encode
 OWNER, HASH, ID = bytes(range(20)), bytes(range(32)), "00" * 16
 
 OPERATIONS: list[wire.Operation] = [
-    wire.Ping(),
-    wire.Describe(),
-    wire.GenerateIdentityKey(owner=OWNER),
-    wire.GeneratePreKey(identity_key_id=ID),
+    *map(example, get_args(wire.Operation)),
     wire.GeneratePreKey(identity_key_id=ID, expires_at=2_000_000_000),
-    wire.Sign(key_id=ID, message=b"message"),
-    wire.GetIdentityKey(owner=OWNER),
-    wire.GetKey(key_id=ID),
     wire.GetPreKeys(identity_key_id=ID, after=3, limit=5),
-    wire.ListKeys(),
-    wire.ListKeys(owner=OWNER),
-    wire.GetAttestation(chain_id=1, enclave_registry=OWNER, block_number=7, block_hash=HASH),
-    wire.CertifyKeyBundle(identity_key_id=ID, pre_key_id=ID, chain_id=1, key_registry=OWNER),
+    wire.ListKeys(owner=OWNER, label="a", state="active"),
+    wire.GenerateKey(purpose="mac", owner=OWNER, limits=wire.Limits(max_uses=3)),
 ]
+RESULTS: list[wire.Result] = [*map(example, get_args(wire.Result))]
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda o: type(o).__name__)
@@ -66,21 +62,31 @@ def test_operation_survives_the_passage(operation: wire.Operation) -> None:
     assert decode_operation(message) == operation
 
 
-def test_every_operation_has_an_example_here() -> None:
-    assert {type(operation) for operation in OPERATIONS} == set(wire.Operation.__args__)
+@pytest.mark.parametrize("result", RESULTS, ids=lambda o: type(o).__name__)
+def test_result_survives_the_passage(result: wire.Result) -> None:
+    decoder = ServerMessageDecoder()
+    (message,) = decoder.feed(encode(reply(9, result)))
+    assert isinstance(message, wire.Reply)
+    assert decode_result(message) == result
+
+
+def test_no_two_messages_share_a_name() -> None:
+    for union in (wire.Operation, wire.Result, wire.ClientMessage, wire.ServerMessage):
+        tags = [kind.__struct_config__.tag for kind in get_args(union)]
+        assert len(set(tags)) == len(tags)
 
 
 @given(st.lists(st.sampled_from(OPERATIONS), max_size=6), st.lists(st.integers(0, 800), max_size=9))
 def test_messages_when_fed_in_any_portions_are_the_same(
     sent: list[wire.Operation], cuts: list[int]
 ) -> None:
-    stream = encode_request(wire.Hello(version=1)) + b"".join(
+    stream = encode_request(wire.Hello(version=2)) + b"".join(
         encode_request(request(i, each)) for i, each in enumerate(sent, 1)
     )
     edges = [0, *sorted(min(cut, len(stream)) for cut in cuts), len(stream)]
     decoder = ClientMessageDecoder()
     got = [message for a, b in itertools.pairwise(edges) for message in decoder.feed(stream[a:b])]
-    assert got[0] == wire.Hello(version=1)
+    assert got[0] == wire.Hello(version=2)
     assert [decode_operation(each) for each in got[1:] if isinstance(each, wire.Request)] == sent
 
 
@@ -246,19 +252,32 @@ def test_request_limit_is_smaller_than_the_reply_limit_and_fits_the_largest_mess
 
 
 def test_largest_page_fits_the_reply_limit() -> None:
-    largest = 2**63 - 1
+    largest, text = 2**63 - 1, "é" * 64
+    limits = wire.Limits(
+        expires_at=largest, max_uses=2**53 - 1, rate_count=2**53 - 1, rate_seconds=2**53 - 1
+    )
     key = wire.Key(
         id="f" * 32,
-        key_type="secp256k1",
-        purpose="xmtp-identity",
+        key_type="chacha20-poly1305",
+        purpose="xmtp-installation",
         owner=OWNER,
-        public_key=bytes(65),
+        public_key=bytes(MAX_PUBLIC_KEY),
         version=largest,
         epoch=largest,
         provenance="generated",
-        operations=tuple(f"certify-as-identity-{n}" for n in range(12)),
+        operations=tuple(f"certify-as-identity-{n}" for n in range(8)),
         created_at=largest,
         destroyed_at=largest,
+        state="destroyed",
+        label=text,
+        minimum_version=largest,
+        rotated_at=largest,
+        limits=limits,
+        derived_from="f" * 32,
+        releases=True,
+        exportable=True,
+        deleted_at=largest,
+        destroy_after=largest,
     )
     page = wire.KeyPage(keys=(key,) * MAX_PAGE, next=largest)
     decoder = ServerMessageDecoder()

@@ -12,11 +12,11 @@ from xmtp_tee.wire.faults import (
     CLASSES_BY_CODE,
     EnclaveInternalError,
     KeyNotFoundError,
-    StoreTamperedError,
     to_exception,
     to_failure,
 )
 from xmtp_tee.wire.messages import Failure
+from xmtp_tee.wire.store_faults import StoreTamperedError
 
 
 def passed(error: XmtpTeeError) -> XmtpTeeError:

@@ -9,7 +9,14 @@ module              its one job
 ``sealing``         AEAD and key derivation from the platform's seal root
 ``storage``         sealed rows in a database
 ``store``           the sealed key store
-``service``         operations in, results out
+``callers``         who calls, and what the policy grants
+``operations``      what is done on request, a module per family, and the table of them
+``audit``           the log of every request, sealed and chained
+``service``         requests in, answers out, through all gates
+``handles``         secrets in memory for one caller
+``usage``           how often and how fast keys are used
+``derivation``      keys from keys; ``agreement``: shared secrets; ``symmetric``: AEAD and codes
+``wallet``          what a wallet key may sign
 ``session``         one connection, without its socket
 ``listener``        the Unix socket and the state directory, safe or refused
 ``server``          connections, limits, timeouts

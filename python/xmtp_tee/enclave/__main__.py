@@ -15,8 +15,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from xmtp_tee.enclave.config import DRIVERS, EnclaveConfig
-from xmtp_tee.enclave.process import run
+from xmtp_tee.enclave.config import DRIVERS, TEES, EnclaveConfig
+from xmtp_tee.enclave.errors import ConfigurationError
+from xmtp_tee.enclave.process import receive, run
 from xmtp_tee.errors import XmtpTeeError
 
 
@@ -26,8 +27,30 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--state-dir", type=Path, required=True, help="sealed store, mode 0700")
     made.add_argument("--socket", type=Path, help="Unix socket (default: STATE_DIR/enclave.sock)")
     made.add_argument("--driver", required=True, help="one of: " + ", ".join(DRIVERS))
+    made.add_argument("--store", help="a path or postgresql://... (default: in STATE_DIR)")
+    made.add_argument("--check-store", action="store_true", help="verify every record at the start")
+    made.add_argument(
+        "--freshness-file", type=Path, help="keep the store's last state there, out of reach"
+    )
+    made.add_argument(
+        "--receive-store-from",
+        type=Path,
+        metavar="SOCKET",
+        help="have that enclave hand its store over to this platform, and end",
+    )
+    made.add_argument("--root", type=Path, help="the root of this enclave's evidence, DER")
+    made.add_argument("--collateral", type=Path, help="SGX and TDX: the collateral, JSON")
     made.add_argument(
         "--must-exist", action="store_true", help="refuse to make a new store if there is none"
+    )
+    made.add_argument(
+        "--tee", default="tdx", help="what the simulator stands for: " + ", ".join(TEES)
+    )
+    made.add_argument("--certificates", type=Path, help="SEV-SNP: the certificate table")
+    made.add_argument(
+        "--accept-lost-audit",
+        action="store_true",
+        help="begin a new audit log although the store knows one that is gone",
     )
     made.add_argument(
         "--simulator-salt", default="", help="change the simulator's measurement (a test of policy)"
@@ -55,16 +78,37 @@ def main(arguments: Sequence[str] | None = None) -> int:
         state_dir=options.state_dir.absolute(),
         driver=options.driver,
         socket=options.socket.absolute() if options.socket else None,
+        store=options.store,
         must_exist=options.must_exist,
+        check_store=options.check_store,
+        freshness_file=options.freshness_file,
+        accept_lost_audit=options.accept_lost_audit,
+        tee=options.tee,
+        certificates=options.certificates,
         simulator_salt=options.simulator_salt.encode(),
         unsafe_simulate_on_hardware=options.unsafe_simulate_on_hardware,
     )
     try:
+        if options.receive_store_from is not None:
+            return _receive(config, options)
         return run(config)
     except XmtpTeeError as error:
         sys.stderr.write(f"the enclave does not start: {error} [{error.code}]\n")
         sys.stderr.write(json.dumps(error.as_dict()) + "\n")
         return int(error.exit_code)
+
+
+def _receive(config: EnclaveConfig, options: argparse.Namespace) -> int:
+    if options.root is None:
+        raise ConfigurationError("--receive-store-from needs --root")
+    try:
+        root = options.root.read_bytes()
+        collateral = options.collateral.read_bytes() if options.collateral else b""
+    except OSError as error:
+        raise ConfigurationError(
+            "A file cannot be read", got=error.filename, cause=error.strerror
+        ) from None
+    return receive(config, options.receive_store_from, root, collateral)
 
 
 if __name__ == "__main__":

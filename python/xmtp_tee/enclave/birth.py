@@ -7,7 +7,9 @@ from collections.abc import Callable
 
 from xmtp_tee.attestation.drivers.base import Driver
 from xmtp_tee.attestation.kinds import Provenance
-from xmtp_tee.enclave.draft import Draft, seal_head
+from xmtp_tee.enclave.draft import Draft, Facts, first_body
+from xmtp_tee.enclave.integrity.history import GENESIS, History, Link, Point
+from xmtp_tee.enclave.integrity.tree import NO_NODE, Tree
 from xmtp_tee.enclave.private_keys import (
     Entropy,
     generate_secret,
@@ -16,13 +18,23 @@ from xmtp_tee.enclave.private_keys import (
     wiped,
 )
 from xmtp_tee.enclave.purposes import RULES, Purpose
-from xmtp_tee.enclave.records import ID_SIZE, HeadBody, KeyRecord, new_key_id
+from xmtp_tee.enclave.records import ID_SIZE, KeyRecord, new_key_id
 from xmtp_tee.enclave.sealing import Sealer, Wrap, new_store_key, provider_of, wrap_store_key
-from xmtp_tee.enclave.storage.rows import Head, Row
+from xmtp_tee.enclave.storage.rows import Change
+
+
+class _Nothing:
+    """The nodes and links of a store that is not there yet."""
+
+    def node(self, path: bytes) -> bytes | None:
+        return None
+
+    def link(self, epoch: int) -> Link | None:
+        return None
 
 
 def give_birth(
-    create: Callable[[Head, list[Wrap], list[Row]], None],
+    create: Callable[[Change, list[Wrap]], None],
     driver: Driver,
     now: int,
     entropy: Entropy = kernel_entropy,
@@ -35,12 +47,14 @@ def give_birth(
         with wiped(driver.seal_root()) as root:
             wrap = wrap_store_key(store_key, root, store_id, provider_of(driver))
         sealer = Sealer(store_key, store_id)
-    draft = Draft(sealer, store_id, epoch=1, count=0, digest=0)
-    ids = {}
-    for purpose in (Purpose.AUTHORITY, Purpose.TRANSPORT):
+    ids = {purpose: new_key_id() for purpose in (Purpose.AUTHORITY, Purpose.TRANSPORT)}
+    body = first_body(now, ids[Purpose.AUTHORITY], ids[Purpose.TRANSPORT])
+    facts = Facts(sealer, Tree(_Nothing(), sealer.digest16, NO_NODE))
+    draft = Draft(facts, store_id, epoch=1, body=body, row_of=lambda _: None)
+    for purpose, key_id in ids.items():
         with wiped(generate_secret(RULES[purpose].key_type, entropy)) as secret:
             record = KeyRecord(
-                id=new_key_id(),
+                id=key_id,
                 key_type=RULES[purpose].key_type,
                 purpose=purpose,
                 owner=None,
@@ -49,13 +63,7 @@ def give_birth(
                 created_at=now,
             )
             draft.add(record, secret)
-        ids[purpose] = record.id
-    body = HeadBody(
-        count=draft.count,
-        set_digest=draft.digest.to_bytes(32, "big"),
-        authority_id=ids[Purpose.AUTHORITY],
-        transport_id=ids[Purpose.TRANSPORT],
-        created_at=now,
-    )
-    create(seal_head(sealer, store_id, 1, body), [wrap], draft.rows)
+    history = History(_Nothing(), sealer.digest32)
+    change, _, _ = draft.finish(body, history, Point(0, GENESIS))
+    create(change, [wrap])
     sealer.close()

@@ -9,7 +9,9 @@ from typing import Final
 from xmtp_tee.attestation.drivers.base import Driver
 from xmtp_tee.enclave.errors import ConfigurationError, DriverUnknownError
 
-DRIVERS: Final = ("simulator",)
+DRIVERS: Final = ("simulator", "nitro", "sevsnp")
+TEES: Final = ("tdx", "nitro", "sevsnp")
+"""What the simulator can stand for: TDX by quotes of its own, the others by the real drivers on emulated devices."""
 STORE_NAME: Final = "keys.sqlite"
 SOCKET_NAME: Final = "enclave.sock"
 
@@ -28,10 +30,11 @@ class Limits:
 
     ``handshake``: from connecting to a complete hello. ``frame``: from the first byte of a frame to
     its last. ``write``: for the client to take an answer. A connection at rest between frames may
-    stay.
+    stay. ``memory``: bytes of unfinished frames of all clients together.
     """
 
-    connections: int = 256
+    connections: int = 1024
+    memory: int = 32 << 20
     handshake: float = 5.0
     frame: float = 20.0
     write: float = 20.0
@@ -41,16 +44,28 @@ class Limits:
 class EnclaveConfig:
     """The options of ``xmtp-tee enclave run``.
 
-    ``state_dir``: the sealed store and the lock (mode 0700). ``socket``: ``enclave.sock`` in there
-    by default. ``must_exist``: refuse to make a new store, as a production start should.
-    ``simulator_salt`` changes the simulator's measurement. ``unsafe_simulate_on_hardware`` allows
+    ``state_dir``: the lock and, unless ``store`` names another place, the sealed store (mode 0700).
+    ``store``: a path, or the URL of a PostgreSQL database that several enclaves may share.
+    ``check_store``: verify every record at the start, however many there are. ``freshness_file``: where
+    the last state of the store is kept, out of the host's reach (``enclave.anchors``). ``socket``:
+    ``enclave.sock`` in the state folder by default.
+    ``accept_lost_audit``: begin a new audit log although the store knows one that is gone.
+    ``must_exist``: refuse to make a new store, as a production start should.
+    ``tee`` says which TEE the simulator stands for. ``certificates``: SEV-SNP's certificate table, for hosts that hand
+    none over. ``simulator_salt`` changes the simulator's measurement. ``unsafe_simulate_on_hardware`` allows
     the simulator on a machine that has a genuine TEE.
     """
 
     state_dir: Path
     driver: str
     socket: Path | None = None
+    store: str | None = None
     must_exist: bool = False
+    check_store: bool = False
+    freshness_file: Path | None = None
+    accept_lost_audit: bool = False
+    tee: str = "tdx"
+    certificates: Path | None = None
     simulator_salt: bytes = b""
     unsafe_simulate_on_hardware: bool = False
     limits: Limits = field(default_factory=Limits)
@@ -61,9 +76,9 @@ class EnclaveConfig:
         return self.socket or self.state_dir / SOCKET_NAME
 
     @property
-    def store_path(self) -> Path:
-        """Where the sealed store lies."""
-        return self.state_dir / STORE_NAME
+    def store_name(self) -> str:
+        """Where the sealed store lies: a path or a URL."""
+        return self.store or str(self.state_dir / STORE_NAME)
 
 
 def make_driver(
@@ -81,6 +96,37 @@ def make_driver(
             got=repr(config.driver),
             expected="one of " + ", ".join(DRIVERS),
         )
+    if config.driver == "simulator":
+        return _simulator(config, hardware_devices)
+    if config.simulator_salt or config.unsafe_simulate_on_hardware or config.tee != "tdx":
+        raise ConfigurationError(
+            "Options of the simulator do not go with another driver",
+            got=f"--driver {config.driver}",
+            expected="no --tee, no --simulator-salt, no --unsafe-simulate-on-hardware",
+        )
+    if config.driver == "nitro":
+        if config.certificates is not None:
+            raise ConfigurationError("Nitro's documents carry their certificates themselves")
+        from xmtp_tee.attestation.drivers.nitro import NitroDriver
+
+        nitro = NitroDriver()
+        nitro.require_module()
+        return nitro
+    from xmtp_tee.attestation.drivers.sevsnp import SevSnpDriver, read_certificates
+
+    given = None if config.certificates is None else read_certificates(config.certificates)
+    return SevSnpDriver(certificates=given)
+
+
+def _simulator(config: EnclaveConfig, hardware_devices: tuple[Path, ...]) -> Driver:
+    if config.tee not in TEES:
+        raise ConfigurationError(
+            "The simulator cannot stand for this TEE",
+            got=repr(config.tee),
+            expected="one of " + ", ".join(TEES),
+        )
+    if config.certificates is not None:
+        raise ConfigurationError("The simulator has certificates of its own")
     present = [device for device in hardware_devices if device.exists()]
     if present and not config.unsafe_simulate_on_hardware:
         raise ConfigurationError(
@@ -88,6 +134,11 @@ def make_driver(
             got=f"--driver simulator beside {present[0]}",
             next_command="xmtp-tee enclave run --unsafe-simulate-on-hardware, if that is meant",
         )
-    from xmtp_tee.attestation.drivers.simulator import SimulatorDriver
+    if config.tee == "tdx":
+        from xmtp_tee.attestation.drivers.simulator import SimulatorDriver
 
-    return SimulatorDriver(config.state_dir, measurement_salt=config.simulator_salt)
+        return SimulatorDriver(config.state_dir, measurement_salt=config.simulator_salt)
+    from xmtp_tee.attestation.drivers import emulated
+
+    make = emulated.emulated_nitro if config.tee == "nitro" else emulated.emulated_sevsnp
+    return make(config.state_dir, measurement_salt=config.simulator_salt)

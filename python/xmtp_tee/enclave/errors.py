@@ -19,7 +19,7 @@ and StoreTamperedError with its kinds, which can end a request too and stand in 
 """
 
 from xmtp_tee.errors import RefusedByPolicyError, UnavailableError, UsageError
-from xmtp_tee.wire.faults import (
+from xmtp_tee.wire.store_faults import (
     StoreIncompleteError,
     StoreNotADatabaseError,
     StoreTamperedError,

@@ -4,29 +4,42 @@ Every private key here is 32 bytes: an Ed25519 seed, an X25519 scalar, a secp256
 (big-endian). They are drawn from the kernel straight into a bytearray, are never turned into
 ``bytes``, ``int`` or text by this module, and are overwritten after use.
 
-WARNING: this is best effort. OpenSSL and GMP wipe their own copies only when they free them,
-pycryptodome leaves an expanded Ed25519 key to Python's allocator, and CPython promises nothing
-about memory.
+WARNING: this is best effort. OpenSSL wipes its own copies only when it frees them, and CPython
+promises nothing about memory.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 import coincurve
-from Crypto.Hash import SHA512
-from Crypto.PublicKey import ECC
-from Crypto.Signature import eddsa
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, decode_dss_signature
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
+from xmtp_tee.enclave.ed25519ph import Ed25519Signer, sign_ed25519ph
 from xmtp_tee.enclave.purposes import KeyType
+from xmtp_tee.enclave.wiping import wipe, wiped
+from xmtp_tee.hpke import XWING_CHACHA20_POLY1305
+from xmtp_tee.hpke import public_key as hpke_public_key
+
+__all__ = [
+    "SECRET_SIZE",
+    "Ed25519Signer",
+    "Entropy",
+    "generate_secret",
+    "is_scalar",
+    "kernel_entropy",
+    "public_key",
+    "sign_ed25519ph",
+    "sign_secp256k1",
+    "wipe",
+    "wiped",
+]
 
 SECRET_SIZE: Final = 32
 Entropy = Callable[[bytearray], None]
@@ -54,20 +67,6 @@ def kernel_entropy(buffer: bytearray) -> None:
         view.release()
 
 
-def wipe(buffer: bytearray) -> None:
-    """Overwrite ``buffer`` with zeros, in place."""
-    buffer[:] = bytes(len(buffer))
-
-
-@contextmanager
-def wiped(buffer: bytearray) -> Iterator[bytearray]:
-    """Lend ``buffer`` and overwrite it at the end, whatever happens."""
-    try:
-        yield buffer
-    finally:
-        wipe(buffer)
-
-
 def generate_secret(key_type: KeyType, entropy: Entropy = kernel_entropy) -> bytearray:
     """Return a new 32-byte private key; the caller wipes it.
 
@@ -77,14 +76,21 @@ def generate_secret(key_type: KeyType, entropy: Entropy = kernel_entropy) -> byt
     secret = bytearray(SECRET_SIZE)
     for _ in range(16):
         entropy(secret)
-        if key_type is not KeyType.SECP256K1 or (any(secret) and secret < _ORDER_BYTES):
+        if key_type is not KeyType.SECP256K1 or is_scalar(secret):
             return secret
     wipe(secret)
     raise OSError("the source of randomness keeps giving numbers outside the curve's order")
 
 
+def is_scalar(secret: bytearray) -> bool:
+    """Whether 32 bytes are a private key of secp256k1: a number in 1..n-1, big-endian."""
+    return any(secret) and secret < _ORDER_BYTES
+
+
 def public_key(key_type: KeyType, secret: bytearray) -> bytes:
-    """Return the public key: 32 raw bytes, or 65 bytes (SEC 1, uncompressed) for secp256k1."""
+    """Return the public key: 32 raw bytes, 65 (SEC 1, uncompressed) for secp256k1, 1,216 for
+    X-Wing, none for a symmetric key.
+    """
     match key_type:
         case KeyType.ED25519:
             return Ed25519PrivateKey.from_private_bytes(secret).public_key().public_bytes_raw()
@@ -98,19 +104,15 @@ def public_key(key_type: KeyType, secret: bytearray) -> bytes:
                     serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint
                 )
             )
-
-
-def sign_ed25519ph(secret: bytearray, message: bytes, context: bytes) -> bytes:
-    """Return the 64-byte Ed25519ph signature (RFC 8032, section 5.1) of ``message``.
-
-    ``context``: at most 255 bytes. It separates the uses of one key, so every use here has its own.
-    """
-    if len(context) > 255:
-        raise ValueError(f"a context has at most 255 bytes, not {len(context)}")
-    # pycryptodome keeps a reference to the buffer, not a copy, so that wiping it reaches this key
-    # too.
-    key = ECC.construct(curve="Ed25519", seed=secret)  # type: ignore[arg-type]
-    return eddsa.new(key, "rfc8032", context=context).sign(SHA512.new(message))
+        case KeyType.XWING:
+            return hpke_public_key(XWING_CHACHA20_POLY1305, secret)
+        case (
+            KeyType.AES_256_GCM
+            | KeyType.CHACHA20_POLY1305
+            | KeyType.HMAC_SHA256
+            | KeyType.HKDF_SHA256
+        ):
+            return b""
 
 
 def sign_secp256k1(secret: bytearray, digest: bytes) -> bytes:

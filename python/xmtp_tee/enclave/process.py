@@ -10,26 +10,42 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
 
 from xmtp_tee.assurance import AssuranceLevel
 from xmtp_tee.attestation.address import checksum_address
 from xmtp_tee.attestation.drivers.base import Driver
+from xmtp_tee.enclave.anchors.file import FileAnchor
+from xmtp_tee.enclave.audit.log import AuditLog
+from xmtp_tee.enclave.audit.segments import FileSegments
 from xmtp_tee.enclave.birth import give_birth
 from xmtp_tee.enclave.config import EnclaveConfig, make_driver
-from xmtp_tee.enclave.errors import StoreMissingError
-from xmtp_tee.enclave.hygiene import harden
+from xmtp_tee.enclave.hygiene import confine, harden
 from xmtp_tee.enclave.listener import Listener, bind, prepare_state_directory
+from xmtp_tee.enclave.sealing import Wrap
 from xmtp_tee.enclave.server import Server
 from xmtp_tee.enclave.service import Enclave
-from xmtp_tee.enclave.storage.sqlite import SqliteRows
+from xmtp_tee.enclave.storage.opening import is_url, open_rows
+from xmtp_tee.enclave.storage.rows import Change
 from xmtp_tee.enclave.store import SealedStore
+from xmtp_tee.enclave.successor import receive_store, received_line
 from xmtp_tee.wire.limits import PROTOCOL_VERSION
 
 log = logging.getLogger("xmtp_tee.enclave")
 
+QUICKLY_CHECKED: Final = 2000
+"""Keys of a store that is verified as a whole at every start: a tenth of a second."""
+
 _SIMULATED = (
     "SIMULATED: there is no TEE here. Anyone who can read the state directory has the keys, and "
     "the evidence stands under a development root that anyone can forge. For development only."
+)
+
+_UNANCHORED = (
+    "NO FRESHNESS ANCHOR: an older copy of the whole store would be noticed by clients with receipts "
+    "and by readers of the FreshnessAnchor contract, not by this enclave."
 )
 
 
@@ -55,6 +71,7 @@ def run(
         try:
             listener = bind(config.socket_path)
             try:
+                measures += _confined(config)
                 log.info("hardened: %s", ", ".join(measures) or "nothing")
                 asyncio.run(_serve(config, enclave, listener, announce or _to_stdout))
             finally:
@@ -67,28 +84,60 @@ def run(
     return 0
 
 
+def _confined(config: EnclaveConfig) -> list[str]:
+    """Leave the process what it needs to serve; see ``hygiene.confine``."""
+    writable, readable, ports = [config.state_dir, config.socket_path.parent], [], []
+    if config.freshness_file is not None:
+        writable.append(config.freshness_file.parent)
+    if config.certificates is not None:
+        readable.append(config.certificates)
+    if is_url(config.store_name):
+        # Names are resolved anew when the connection comes back.
+        readable.append(Path("/etc"))
+        ports.append(urlsplit(config.store_name).port or 5432)
+    else:
+        writable.append(Path(config.store_name).parent)
+    return confine(writable, readable, ports)
+
+
+def receive(config: EnclaveConfig, predecessor: Path, root: bytes, collateral: bytes) -> int:
+    """Have another enclave hand its store over to this platform, say so on stdout, return 0.
+
+    :raises SuccessorRefusedError: if its policy does not approve this enclave
+    """
+    harden()
+    lock = prepare_state_directory(config.state_dir)
+    try:
+        store_id = receive_store(predecessor, make_driver(config), root, collateral)
+    finally:
+        os.close(lock)
+    _to_stdout(received_line(store_id))
+    return 0
+
+
 def open_store(config: EnclaveConfig, driver: Driver) -> SealedStore:
-    """Open and verify the store, giving birth to it first if there is none and that is allowed.
+    """Open the store, giving birth to it first if there is none and that is allowed.
+
+    A small one, or one that the configuration wants checked, is verified as a whole; of others each
+    part is verified when it is read.
 
     :raises StoreMissingError: if there is none and the configuration demands one
     :raises XmtpTeeError: one of ``enclave.errors``, if the store is refused
     """
-    path = config.store_path
-    try:
-        rows = SqliteRows.open(path)
-    except StoreMissingError:
-        if config.must_exist:
-            raise
+
+    def birth(create: Callable[[Change, list[Wrap]], None]) -> None:
         log.info("a new key store is born")
-        give_birth(
-            lambda head, wraps, first: SqliteRows.create(path, head, wraps, first),
-            driver,
-            int(time.time()),
-        )
-        rows = SqliteRows.open(path)
+        give_birth(create, driver, int(time.time()))
+
+    rows = open_rows(config.store_name, None if config.must_exist else birth)
     try:
         store = SealedStore.open(rows, driver)
-        store.verify()
+        if config.check_store or store.count <= QUICKLY_CHECKED:
+            store.verify()
+        if config.freshness_file is None:
+            log.warning(_UNANCHORED)
+        else:
+            store.anchored(FileAnchor(config.freshness_file))
     except BaseException:
         rows.close()
         raise
@@ -100,7 +149,13 @@ def _open_enclave(config: EnclaveConfig, driver: Driver) -> Enclave:
     driver.quote(bytes(64))
     store = open_store(config, driver)
     log.info("store %s open: %d keys, epoch %d", store.store_id.hex(), store.count, store.epoch)
-    return Enclave(store, driver)
+    try:
+        folder = FileSegments(config.state_dir / "audit")
+        audit = AuditLog.open(store, folder, accept_lost=config.accept_lost_audit)
+        return Enclave(store, driver, audit=audit)
+    except BaseException:
+        store.close()
+        raise
 
 
 async def _serve(

@@ -4,7 +4,8 @@
 
     seal root (driver) --HKDF-SHA256, salt = store id--> key-encryption key (KEK) and its check
     value store key: 32 random bytes, wrapped under the KEK; one wrap per way in
-    store key --HKDF-SHA256, salt = store id--> record, secret, header, tag and set keys
+    store key --HKDF-SHA256, salt = store id--> record, secret, document, header, audit, tag and
+    digest keys
 
 A sealed text is nonce (12 random bytes) || ciphertext || tag (16). NIST SP 800-38D allows 2**32
 random nonces per key; the store stops at 2**31 mutations.
@@ -17,6 +18,8 @@ import hmac
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
@@ -28,7 +31,7 @@ from xmtp_tee.attestation.drivers.base import Driver
 from xmtp_tee.enclave.errors import StoreSealedElsewhereError
 from xmtp_tee.enclave.private_keys import Entropy, kernel_entropy, wipe, wiped
 from xmtp_tee.enclave.records import pack
-from xmtp_tee.wire.faults import StoreTamperedError
+from xmtp_tee.wire.store_faults import StoreIncompleteError, StoreTamperedError
 
 NONCE_SIZE: Final = 12
 TAG_SIZE: Final = 16
@@ -36,23 +39,29 @@ OVERHEAD: Final = NONCE_SIZE + TAG_SIZE
 KEY_SIZE: Final = 32
 CHECK_SIZE: Final = 16
 KEK_VERSION: Final = 1
+MAX_WRAPS: Final = 16
+"""Ways into one store."""
+_PLATFORM: Final = "platform/"
 
 
+@dataclass(frozen=True, slots=True)
 class Wrap:
     """The store key, wrapped for one way in.
 
-    ``name``: the way (``platform``; recovery and successor come beside it). ``provider``: the
-    driver and assurance that sealed it. ``check``: 16 bytes that tell a wrong root from a damaged
-    wrap. All three are public; the wrap's associated data covers them.
+    ``name``: the way: ``platform/`` and the check in hex, or ``recovery/`` and the recipient's
+    fingerprint. ``provider``: the driver and assurance that sealed it. ``check``: 16 bytes that tell
+    a wrong root from a damaged wrap. All three are public; the wrap's associated data covers them.
     """
 
-    __slots__ = ("check", "name", "provider", "wrapped")
+    name: str
+    provider: str
+    check: bytes
+    wrapped: bytes
 
-    def __init__(self, name: str, provider: str, check: bytes, wrapped: bytes) -> None:
-        self.name = name
-        self.provider = provider
-        self.check = check
-        self.wrapped = wrapped
+    @classmethod
+    def of_platform(cls, provider: str, check: bytes, wrapped: bytes) -> Wrap:
+        """Return a platform's wrap under its name."""
+        return cls(_PLATFORM + check.hex(), provider, check, wrapped)
 
 
 def provider_of(driver: Driver) -> str:
@@ -69,32 +78,47 @@ def wrap_store_key(
     buffers.
     """
     with _kek(seal_root, store_id, provider) as (kek, check):
-        data = pack(b"wrap", store_id, b"platform", provider.encode(), check)
-        return Wrap("platform", provider, check, _seal(AESGCM(kek), store_key, data))
+        name = _PLATFORM + check.hex()
+        data = pack(b"wrap", store_id, name.encode(), provider.encode(), check)
+        return Wrap.of_platform(provider, check, _seal(AESGCM(kek), store_key, data))
 
 
-def unwrap_store_key(wrap: Wrap, seal_root: bytearray, store_id: bytes, provider: str) -> bytearray:
-    """Return the store key; the caller wipes it.
+def unseal_store_key(wraps: list[Wrap], driver: Driver, store_id: bytes) -> bytearray:
+    """Return the store key for this driver; the caller wipes it. See :func:`unwrap_store_key`."""
+    with wiped(driver.seal_root()) as root:
+        return unwrap_store_key(wraps, root, store_id, provider_of(driver))
 
-    :raises StoreSealedElsewhereError: if the wrap is another driver's or another platform's
-    :raises StoreTamperedError: if it is this platform's and does not open
+
+def unwrap_store_key(
+    wraps: list[Wrap], seal_root: bytearray, store_id: bytes, provider: str
+) -> bytearray:
+    """Return the store key from the wrap that this platform made; the caller wipes it.
+
+    :raises StoreIncompleteError: if no platform has wrapped it
+    :raises StoreSealedElsewhereError: if other drivers or other platforms have
+    :raises StoreTamperedError: if this platform has and it does not open
     """
-    if wrap.provider != provider:
+    platforms = [wrap for wrap in wraps if wrap.name.startswith(_PLATFORM)]
+    if not platforms:
+        raise StoreIncompleteError("The store has no wrapped key for any platform")
+    own = [wrap for wrap in platforms if wrap.provider == provider]
+    if not own:
         raise StoreSealedElsewhereError(
             "The store was sealed by another kind of enclave",
-            got=wrap.provider[:64],
+            got=platforms[0].provider[:64],
             expected=provider,
         )
     with _kek(seal_root, store_id, provider) as (kek, check):
-        if not hmac.compare_digest(wrap.check, check):
-            raise StoreSealedElsewhereError(
-                "The store was sealed under another seal root",
-                cause="another machine, another simulator seed, or another enclave made this store",
-            )
-        data = pack(b"wrap", store_id, wrap.name.encode(), provider.encode(), check)
-        store_key = bytearray(KEY_SIZE)
-        _open_into(AESGCM(kek), wrap.wrapped, data, store_key, "wrapped store key")
-        return store_key
+        for wrap in own:
+            if hmac.compare_digest(wrap.check, check):
+                data = pack(b"wrap", store_id, wrap.name.encode(), provider.encode(), check)
+                store_key = bytearray(KEY_SIZE)
+                _open_into(AESGCM(kek), wrap.wrapped, data, store_key, "wrapped store key")
+                return store_key
+    raise StoreSealedElsewhereError(
+        "The store was sealed under another seal root",
+        cause="another machine, another simulator seed, or another enclave made this store",
+    )
 
 
 class Sealer:
@@ -103,14 +127,16 @@ class Sealer:
     def __init__(self, store_key: bytearray, store_id: bytes) -> None:
         """Derive the keys; the caller wipes ``store_key``."""
         self._ciphers: dict[str, AESGCM] = {}
-        for kind in ("record", "secret", "header"):
+        for kind in ("record", "secret", "document", "header", "audit"):
             with wiped(_derive(store_key, store_id, kind)) as key:
                 self._ciphers[kind] = AESGCM(key)
         self._tag_key = _derive(store_key, store_id, "tag")
-        self._set_key = _derive(store_key, store_id, "set")
+        self._digest_key = _derive(store_key, store_id, "digest")
 
     def seal(self, kind: str, plaintext: bytes | bytearray, data: bytes) -> bytes:
-        """Return ``plaintext`` sealed as a ``record``, ``secret`` or ``header`` under ``data``."""
+        """Return ``plaintext`` sealed as a ``record``, ``secret``, ``document``, ``header`` or
+        ``audit`` under ``data``.
+        """
         return _seal(self._ciphers[kind], plaintext, data)
 
     def open(self, kind: str, sealed: bytes, data: bytes) -> bytearray:
@@ -128,19 +154,19 @@ class Sealer:
         """
         return hmac.digest(self._tag_key, pack(kind, value), hashlib.sha256)[:16]
 
-    def set_element(self, *fields: bytes | int) -> int:
-        """Return a row's contribution to the set digest (256 bits, as an integer to be XORed).
+    def digest16(self, label: bytes, data: bytes) -> bytes:
+        """Return a keyed 16-byte digest (BLAKE2b, RFC 7693). ``label``: at most 16 bytes."""
+        return blake2b(data, key=self._digest_key, digest_size=16, person=label).digest()
 
-        A keyed XOR hash of a set of distinct elements, whose value never leaves the sealed header
-        (Clarke et al., "Incremental Multiset Hash Functions", ASIACRYPT 2003, MSet-XOR-Hash).
-        """
-        return int.from_bytes(hmac.digest(self._set_key, pack(*fields), hashlib.sha256), "big")
+    def digest32(self, label: bytes, data: bytes) -> bytes:
+        """Return a keyed 32-byte digest, as :meth:`digest16`."""
+        return blake2b(data, key=self._digest_key, digest_size=32, person=label).digest()
 
     def close(self) -> None:
         """Overwrite the keys held in buffers; the ciphers' own copies go with this object."""
         self._ciphers.clear()
         wipe(self._tag_key)
-        wipe(self._set_key)
+        wipe(self._digest_key)
 
 
 def new_store_key(entropy: Entropy = kernel_entropy) -> bytearray:

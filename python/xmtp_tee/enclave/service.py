@@ -1,297 +1,304 @@
 """The enclave itself: operations in, results out. No socket, no clock: ``now`` is passed in.
 
-Every operation looks its key up, asks the table of purposes, and only then touches a private key.
-What the authority signs is built here from the store's own records; no digest ever comes from
-outside.
+Each operation passes the same gates, in this order: the policy knows the caller and grants it the
+operation, the table of purposes allows it on the key, the key's state and limits allow it now. Then a
+private key is touched. Granted or refused, an entry of the audit log is made, which must be written
+(:meth:`Enclave.flush`) before the answer leaves.
 """
 
 from __future__ import annotations
 
-from typing import Final, assert_never
+import hashlib
+import logging
+import os
+from typing import Final
 
-from xmtp_tee import __version__
-from xmtp_tee.attestation.address import address_of_public_key, checksum_address
-from xmtp_tee.attestation.binding import EnclaveBinding
-from xmtp_tee.attestation.certificate import KeyBundleCertificate
+import msgspec
+
+from xmtp_tee.attestation.address import address_of_public_key
 from xmtp_tee.attestation.drivers.base import Driver
-from xmtp_tee.attestation.kinds import Provenance
-from xmtp_tee.attestation.pre_key import PRE_KEY_CONTEXT, pre_key_message
-from xmtp_tee.enclave.private_keys import (
-    Entropy,
-    generate_secret,
-    kernel_entropy,
-    public_key,
-    sign_ed25519ph,
-    sign_secp256k1,
-    wiped,
-)
-from xmtp_tee.enclave.purposes import (
-    RULES,
-    KeyOperation,
-    Purpose,
-    require_allowed,
-)
-from xmtp_tee.enclave.records import KeyRecord, new_key_id
+from xmtp_tee.audit.entry import OK, RECOVERED
+from xmtp_tee.enclave.agreement import exchange
+from xmtp_tee.enclave.audit.log import AuditLog
+from xmtp_tee.enclave.callers import Access, Peer, PolicyInForce
+from xmtp_tee.enclave.operations.about import description
+from xmtp_tee.enclave.operations.call import Call, Parts
+from xmtp_tee.enclave.operations.governance import DOCUMENT as POLICY
+from xmtp_tee.enclave.operations.table import HANDLERS
+from xmtp_tee.enclave.private_keys import Entropy, kernel_entropy
+from xmtp_tee.enclave.purposes import KeyOperation, require_allowed
 from xmtp_tee.enclave.store import SealedStore
-from xmtp_tee.enclave.views import key_view, owner_of, pre_key_view
+from xmtp_tee.errors import XmtpTeeError
+from xmtp_tee.policy import decode_policy
+from xmtp_tee.policy.document import Policy, built_in
 from xmtp_tee.wire import messages as wire
-from xmtp_tee.wire.faults import (
-    ExpiryInvalidError,
-    IdentityKeyExistsError,
-    IdentityKeyNotFoundError,
-    KeyNotFoundError,
-    OwnerInvalidError,
-    PreKeyExpiredError,
-    PreKeyMismatchError,
-    RegistryInvalidError,
-    SignedMessageTooLargeError,
-)
-from xmtp_tee.wire.limits import MAX_EXPIRY, MAX_SIGNED_MESSAGE
+from xmtp_tee.wire.codec import decode_operation, encode, encode_body
+from xmtp_tee.wire.errors import FrameTooLargeError
+from xmtp_tee.wire.faults import EnclaveInternalError, to_failure
+from xmtp_tee.wire.limits import MAX_REPLY_BODY
+from xmtp_tee.wire.refusals import BatchInvalidError
 
-SIGN_CONTEXT: Final = b"PUBLIC SIGNATURE CONTEXT"
-"""XMTP's context for what an installation signs in public (libxmtp, ``xmtp_cryptography``)."""
+log = logging.getLogger("xmtp_tee.enclave")
 
-PRE_KEY_LIFETIME: Final = 90 * 24 * 3600
-"""Seconds until a pre-key expires, unless the request says otherwise."""
+_ENVELOPE: Final = 4096
+"""Bytes of a reply around its result, a receipt among them."""
 
-_ZERO_ADDRESS: Final = bytes(20)
+_BATCH: Final = "batch"
+_NIL: Final = msgspec.Raw(msgspec.msgpack.encode(None))
+_sha256 = hashlib.sha256
 
 
 class Enclave:
     """The service over one opened store. Not thread-safe."""
 
     def __init__(
-        self, store: SealedStore, driver: Driver, entropy: Entropy = kernel_entropy
+        self,
+        store: SealedStore,
+        driver: Driver,
+        entropy: Entropy = kernel_entropy,
+        audit: AuditLog | None = None,
     ) -> None:
-        """Take over an opened and verified store."""
-        self._store = store
-        self._driver = driver
-        self._entropy = entropy
-        self._authority = store.authority()
-        self._transport = store.transport()
-        self._authority_address = address_of_public_key(self._authority.public_key)
+        """Take over an opened store, and its audit log (in memory, if there is none)."""
+        authority = store.authority()
+        self._own = Peer(uid=os.geteuid())
+        self._now = 0
+        self._entry = b""
+        self._parts = Parts(
+            store=store,
+            driver=driver,
+            entropy=entropy,
+            authority=authority,
+            authority_address=address_of_public_key(authority.public_key),
+            transport=store.transport(),
+            policy=PolicyInForce(_policy_of(store)),
+            audit=AuditLog.open(store) if audit is None else audit,
+        )
+        self._epoch = store.epoch
+        audit = self._parts.audit
+        if audit.counter and audit.epoch != store.epoch and not store.shared:
+            audit.append(0, "enclave", RECOVERED, "", b"", OK, b"")
 
-    def handle(self, operation: wire.Operation, now: int) -> wire.Result:
-        """Carry out one operation at ``now`` (unix seconds). What it changed is on disk when it
-        returns.
+    def handle(
+        self,
+        operation: wire.Operation,
+        now: int,
+        peer: Peer | None = None,
+        idempotency_key: str | None = None,
+    ) -> wire.Result:
+        """Carry out one operation at ``now`` (unix seconds) for ``peer``, by default the enclave's
+        own user. What it changed is on disk when it returns.
 
         :raises XmtpTeeError: one of ``xmtp_tee.wire.faults``; then nothing has changed
         """
-        match operation:
-            case wire.Ping():
-                return wire.Pong()
-            case wire.Describe():
-                return self.describe()
-            case wire.GenerateIdentityKey(owner=owner):
-                return self._generate_identity_key(owner, now)
-            case wire.GeneratePreKey(identity_key_id=key_id, expires_at=expires_at):
-                return self._generate_pre_key(key_id, expires_at, now)
-            case wire.Sign(key_id=key_id, message=message):
-                return self._sign(key_id, message)
-            case wire.GetIdentityKey(owner=owner):
-                return self._get_identity_key(owner)
-            case wire.GetKey(key_id=key_id):
-                return key_view(self._find(key_id))
-            case wire.GetPreKeys(identity_key_id=key_id, after=after, limit=limit):
-                return self._get_pre_keys(key_id, after, limit)
-            case wire.ListKeys(owner=listed, after=after, limit=limit):
-                records, cursor = self._store.page(listed, after, limit)
-                return wire.KeyPage(keys=tuple(map(key_view, records)), next=cursor)
-            case wire.GetAttestation():
-                return self._get_attestation(operation)
-            case wire.CertifyKeyBundle():
-                return self._certify_key_bundle(operation, now)
-            case _:
-                assert_never(operation)
+        now = self._time(now)
+        digest = _sha256(encode_body(operation)).digest()
+        who = peer or self._own
+        return self._recorded(operation, digest, now, who, idempotency_key)[0]
+
+    def answer(self, request: wire.Request, now: int, peer: Peer) -> bytes:
+        """Return the frame that answers ``request``. It must not leave before :meth:`flush`."""
+        now = self._time(now)
+        digest = _sha256(request.operation).digest()
+        self._entry = b""
+        try:
+            operation = self._decoded(request, digest, now, peer)
+            _, body = self._recorded(operation, digest, now, peer, request.idempotency_key)
+            receipt = self._receipt() if request.receipt else None
+            return encode(wire.Reply(request.id, msgspec.Raw(body), receipt))
+        except Exception as error:  # noqa: BLE001 -- one request's fault must not end the others
+            failure = to_failure(request.id, typed(error))
+            if request.receipt and self._entry:
+                failure = msgspec.structs.replace(failure, receipt=self._receipt())
+            return encode(failure)
+
+    def admit(self, peer: Peer, now: int) -> None:
+        """Return if the policy knows ``peer``.
+
+        :raises CallerUnknownError: if it does not; the audit log says so
+        """
+        try:
+            self._parts.policy.access(peer)
+        except XmtpTeeError as error:
+            self.record_refusal(peer, error, now)
+            raise
+
+    def record_refusal(self, peer: Peer, error: XmtpTeeError, now: int) -> None:
+        """Have the audit log say that a connection was refused."""
+        self._parts.audit.append(self._time(now), str(peer), "hello", "", b"", error.code, b"")
 
     def describe(self) -> wire.EnclaveDescription:
         """Return who this enclave is."""
-        return wire.EnclaveDescription(
-            authority=self._authority_address,
-            authority_key_id=self._authority.id,
-            transport_key=self._transport.public_key,
-            transport_key_id=self._transport.id,
-            tee=self._driver.tee.label,
-            assurance=self._driver.assurance.label,
-            store_id=self._store.store_id.hex(),
-            software_version=__version__,
-        )
+        return description(self._parts)
+
+    def channel_secret(self, share: bytes) -> bytes:
+        """Return X25519 of the transport key and a connection's ``share``, for its channel's keys.
+
+        :raises PublicKeyInvalidError: if the share is of low order
+        """
+        transport = self._parts.transport
+        require_allowed(transport.purpose, KeyOperation.OPEN_CHANNEL, transport.id)
+        with self._parts.store.secret(transport) as private:
+            return exchange(private, share)
+
+    def random(self, size: int) -> bytes:
+        """Return unpredictable bytes."""
+        buffer = bytearray(size)
+        self._parts.entropy(buffer)
+        return bytes(buffer)
+
+    def flush(self) -> None:
+        """Write down what the answers so far have left to be recorded; no answer leaves before.
+
+        :raises AuditUnavailableError: if that is not possible now
+        """
+        self._parts.audit.flush(self._parts.sign_statement, self._now)
 
     def close(self) -> None:
-        """Forget every key and let go of the store."""
-        self._store.close()
+        """Sign the audit log's last checkpoint, forget every key and let go of the store."""
+        try:
+            self._parts.audit.close(self._parts.sign_statement, self._now)
+        finally:
+            self._parts.handles.close_all()
+            self._parts.store.close()
 
-    def _find(self, key_id: str) -> KeyRecord:
-        record = self._store.get(key_id)
-        if record is None:
-            raise KeyNotFoundError(
-                "No key has this id", got=repr(key_id), next_command="xmtp-tee keys list"
-            )
-        return record
+    # --- one operation ----------------------------------------------------------------------------
 
-    def _find_for(self, key_id: str, operation: KeyOperation) -> KeyRecord:
-        record = self._find(key_id)
-        require_allowed(record.purpose, operation, record.id)
-        return record
+    def _decoded(
+        self, request: wire.Request, digest: bytes, now: int, peer: Peer
+    ) -> wire.Operation:
+        try:
+            return decode_operation(request)
+        except XmtpTeeError as error:
+            self._refused(now, str(peer), "?", "", digest, error)
+            raise
 
-    def _generate_identity_key(self, owner: bytes, now: int) -> wire.Key:
-        if owner == _ZERO_ADDRESS:
-            raise OwnerInvalidError("The zero address owns no keys", got=checksum_address(owner))
-        key_type = RULES[Purpose.IDENTITY].key_type
-        with self._store.mutation() as draft:
-            if (present := self._store.identity_of(owner)) is not None:
-                raise IdentityKeyExistsError(
-                    "The owner has an identity key already",
-                    got=f"{checksum_address(owner)} with the key {present.id}",
-                    next_command=f"xmtp-tee keys show {present.id}",
+    def _recorded(
+        self,
+        operation: wire.Operation,
+        digest: bytes,
+        now: int,
+        peer: Peer,
+        idempotency_key: str | None,
+    ) -> tuple[wire.Result, bytes]:
+        """Carry out an operation and record it; return its result, plain and encoded."""
+        name = operation.__struct_config__.tag
+        caller, call = str(peer), None
+        try:
+            if self._parts.store.shared:
+                self._refresh()
+            access = self._parts.policy.access(peer)
+            caller = access.name
+            owners = access.require(name, now)  # type: ignore[arg-type]
+            if name == _BATCH:
+                result: wire.Result = self._batch(operation, now, peer, access, idempotency_key)
+            else:
+                call = Call(self._parts, access, owners, now, digest, idempotency_key)
+                result = HANDLERS[type(operation)](call, operation)
+            body = encode_body(result)
+            if len(body) > MAX_REPLY_BODY - _ENVELOPE:
+                raise FrameTooLargeError(
+                    "The result is too large for an answer",
+                    got=f"{len(body)} bytes",
+                    expected=f"at most {MAX_REPLY_BODY - _ENVELOPE} bytes",
                 )
-            with wiped(generate_secret(key_type, self._entropy)) as secret:
-                record = KeyRecord(
-                    id=new_key_id(),
-                    key_type=key_type,
-                    purpose=Purpose.IDENTITY,
-                    owner=owner,
-                    public_key=public_key(key_type, secret),
-                    provenance=Provenance.GENERATED,
-                    created_at=now,
-                )
-                draft.add(record, secret)
-        return key_view(record)
+        except Exception as error:
+            key_id = "" if call is None else call.key_id
+            self._refused(now, caller, str(name), key_id, digest, typed(error))
+            raise
+        self._entry = self._parts.audit.append(
+            now,
+            caller,
+            name,  # type: ignore[arg-type]
+            "" if call is None else call.key_id,
+            digest,
+            OK,
+            _sha256(body).digest(),
+        )
+        return result, body
 
-    def _generate_pre_key(self, key_id: str, expires_at: int | None, now: int) -> wire.PreKey:
-        identity = self._find_for(key_id, KeyOperation.SIGN_PRE_KEY)
-        expiry = now + PRE_KEY_LIFETIME if expires_at is None else expires_at
-        if not now < expiry <= MAX_EXPIRY:
-            raise ExpiryInvalidError(
-                "The pre-key's expiry is not possible",
-                got=f"{expiry} (unix seconds)",
-                expected=f"after now ({now}) and at most {MAX_EXPIRY}",
-            )
-        key_type, owner = RULES[Purpose.PRE_KEY].key_type, owner_of(identity)
-        with self._store.mutation() as draft:
-            last = self._store.last_pre_key(identity.id)
-            epoch = 1 if last is None else last.epoch + 1
-            with wiped(generate_secret(key_type, self._entropy)) as secret:
-                public = public_key(key_type, secret)
-                message = pre_key_message(owner, identity.public_key, public, epoch, expiry)
-                with self._store.secret(identity) as signing_secret:
-                    signature = sign_ed25519ph(signing_secret, message, PRE_KEY_CONTEXT)
-                record = KeyRecord(
-                    id=new_key_id(),
-                    key_type=key_type,
-                    purpose=Purpose.PRE_KEY,
-                    owner=owner,
-                    public_key=public,
-                    provenance=Provenance.GENERATED,
-                    created_at=now,
-                    epoch=epoch,
-                    identity_key_id=identity.id,
-                    expires_at=expiry,
-                    signature=signature,
-                )
-                draft.add(record, secret)
-        return pre_key_view(record, identity)
+    def _batch(
+        self,
+        batch: object,
+        now: int,
+        peer: Peer,
+        access: Access,
+        idempotency_key: str | None,
+    ) -> wire.BatchResult:
+        if not isinstance(batch, wire.Batch):
+            raise TypeError("not a batch")
+        outcomes = []
+        for place, raw in enumerate(batch.operations, start=1):
+            digest = _sha256(raw).digest()
+            request = wire.Request(place, raw)
+            try:
+                operation = self._decoded(request, digest, now, peer)
+                if isinstance(operation, wire.Batch):
+                    error = BatchInvalidError("A batch holds no batch", got=f"at place {place}")
+                    self._refused(now, access.name, _BATCH, "", digest, error)
+                    raise error
+                key = None if idempotency_key is None else f"{idempotency_key}#{place}"
+                _, body = self._recorded(operation, digest, now, peer, key)
+                outcomes.append(wire.Outcome(msgspec.Raw(body)))
+            except Exception as error:  # noqa: BLE001 -- one part's fault must not end the others
+                outcomes.append(wire.Outcome(_NIL, to_failure(place, typed(error))))
+        return wire.BatchResult(outcomes=tuple(outcomes))
 
-    def _sign(self, key_id: str, message: bytes) -> wire.Signature:
-        record = self._find_for(key_id, KeyOperation.SIGN)
-        if len(message) > MAX_SIGNED_MESSAGE:
-            raise SignedMessageTooLargeError(
-                "The message to sign is too long",
-                got=f"{len(message)} bytes",
-                expected=f"at most {MAX_SIGNED_MESSAGE} bytes",
-            )
-        with self._store.secret(record) as secret:
-            return wire.Signature(signature=sign_ed25519ph(secret, message, SIGN_CONTEXT))
-
-    def _get_identity_key(self, owner: bytes) -> wire.Key:
-        record = self._store.identity_of(owner)
-        if record is None:
-            raise IdentityKeyNotFoundError(
-                "The owner has no identity key",
-                got=checksum_address(owner),
-                next_command=f"xmtp-tee keys new {checksum_address(owner)}",
-            )
-        return key_view(record)
-
-    def _get_pre_keys(self, key_id: str, after: int, limit: int) -> wire.PreKeyPage:
-        identity = self._find_for(key_id, KeyOperation.SIGN_PRE_KEY)
-        records, cursor = self._store.pre_keys(identity.id, after, limit)
-        return wire.PreKeyPage(
-            pre_keys=tuple(pre_key_view(r, identity) for r in records), next=cursor
+    def _refused(
+        self,
+        now: int,
+        caller: str,
+        name: str,
+        key_id: str,
+        digest: bytes,
+        error: XmtpTeeError,
+    ) -> None:
+        log.info("%s refused: %s", name, error.code)
+        self._entry = self._parts.audit.append(
+            now, caller, name, key_id[:64], digest, error.code, b""
         )
 
-    def _get_attestation(self, operation: wire.GetAttestation) -> wire.Quote:
-        for record in (self._authority, self._transport):
-            require_allowed(record.purpose, KeyOperation.ATTEST, record.id)
-        _require_registry(operation.enclave_registry)
-        binding = EnclaveBinding(
-            chain_id=operation.chain_id,
-            enclave_registry=operation.enclave_registry,
-            authority=self._authority_address,
-            transport_key=self._transport.public_key,
-            block_number=operation.block_number,
-            block_hash=operation.block_hash,
-        )
-        return wire.Quote(
-            tee=self._driver.tee.label,
-            quote=self._driver.quote(binding.report_data()),
-            authority=binding.authority,
-            transport_key=binding.transport_key,
-            chain_id=binding.chain_id,
-            enclave_registry=binding.enclave_registry,
-            block_number=binding.block_number,
-            block_hash=binding.block_hash,
+    def _receipt(self) -> wire.SignedReceipt:
+        receipt = self._parts.audit.receipt(self._entry)
+        return wire.SignedReceipt(
+            log_id=receipt.log_id,
+            counter=receipt.counter,
+            chain=receipt.chain,
+            entry=receipt.entry,
+            signature=self._parts.sign_statement(receipt.digest()),
         )
 
-    def _certify_key_bundle(self, operation: wire.CertifyKeyBundle, now: int) -> wire.Certificate:
-        identity = self._find_for(operation.identity_key_id, KeyOperation.CERTIFY_AS_IDENTITY)
-        pre_key = self._find_for(operation.pre_key_id, KeyOperation.CERTIFY_AS_PRE_KEY)
-        require_allowed(self._authority.purpose, KeyOperation.SIGN_CERTIFICATE, self._authority.id)
-        _require_registry(operation.key_registry)
-        if pre_key.identity_key_id != identity.id:
-            raise PreKeyMismatchError(
-                "The pre-key was signed by another identity key",
-                got=pre_key.identity_key_id,
-                expected=identity.id,
-            )
-        signed = pre_key_view(pre_key, identity)
-        if signed.expires_at <= now:
-            raise PreKeyExpiredError(
-                "The pre-key has expired",
-                got=f"{signed.expires_at} (unix seconds)",
-                expected=f"after now ({now})",
-                next_command=f"xmtp-tee keys new --pre-key {checksum_address(signed.owner)}",
-            )
-        certificate = KeyBundleCertificate(
-            chain_id=operation.chain_id,
-            key_registry=operation.key_registry,
-            owner=signed.owner,
-            identity_key=signed.identity_key,
-            pre_key=signed.public_key,
-            pre_key_signature=signed.signature,
-            epoch=signed.epoch,
-            expires_at=signed.expires_at,
-            provenance=identity.provenance,
-        )
-        with self._store.secret(self._authority) as secret:
-            signature = sign_secp256k1(secret, certificate.digest())
-        return wire.Certificate(
-            chain_id=certificate.chain_id,
-            key_registry=certificate.key_registry,
-            owner=certificate.owner,
-            identity_key=certificate.identity_key,
-            pre_key=certificate.pre_key,
-            pre_key_signature=certificate.pre_key_signature,
-            epoch=certificate.epoch,
-            expires_at=certificate.expires_at,
-            provenance=certificate.provenance.label,
-            authority=self._authority_address,
-            signature=signature,
-        )
+    def _refresh(self) -> None:
+        """Take over what other enclaves over the same store have written, their policy too."""
+        store = self._parts.store
+        store.refresh()
+        if store.epoch != self._epoch:
+            self._epoch = store.epoch
+            policy = _policy_of(store)
+            if policy != self._parts.policy.policy:
+                self._parts.policy = PolicyInForce(policy)
+
+    def _time(self, now: int) -> int:
+        """Return the time, which never goes back while the enclave runs: the host sets its
+        clock.
+        """
+        if now > self._now:
+            self._now = now
+        return self._now
 
 
-def _require_registry(registry: bytes) -> None:
-    if registry == _ZERO_ADDRESS:
-        raise RegistryInvalidError(
-            "The zero address is no registry", got=checksum_address(registry)
-        )
+def typed(error: Exception) -> XmtpTeeError:
+    """Return ``error`` if it is one of ours; of a foreign one its kind alone, because its text may
+    hold anything, secrets too.
+    """
+    if isinstance(error, XmtpTeeError):
+        return error
+    log.error("failed inside: %s", type(error).__name__)
+    return EnclaveInternalError("A fault inside the enclave", got=type(error).__name__)
+
+
+def _policy_of(store: SealedStore) -> Policy:
+    document = store.document(POLICY)
+    if document is None:
+        # The users whom the socket lets in; see ``listener.authorise_peer``.
+        return built_in(tuple(sorted({0, os.geteuid()})))
+    return decode_policy(document)

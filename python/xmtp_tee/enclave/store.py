@@ -2,40 +2,60 @@
 
 What the host sees: the number of keys, their order of birth, which rows share an owner or a parent
 (not whose), sizes, and when it changes. What it cannot do unnoticed: read or change a record or a
-private key, exchange two, add or remove one, or put an older version of one back;
-:meth:`SealedStore.verify` checks the whole store against the sealed header, and every read checks
-its row.
+private key, exchange two, add, hide or remove one, or put an older version of one back. Opening reads
+the header alone; every read proves its answer against the header's tree (``integrity.tree``), so the
+store's size costs nothing, and :meth:`SealedStore.verify` reads everything for who wants to know now.
 
-WARNING: putting an older copy of the WHOLE store back before a start is not noticed; a freshness
-anchor outside the host's reach must come for that. While the enclave runs, it is noticed at the
-next mutation.
+A copy of the WHOLE store that was put back or forked is noticed by whoever has seen a later state
+(``integrity.history``): the running enclave at its next mutation, and at a start the freshness anchors.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Final
-
-import msgspec
+from dataclasses import dataclass
+from typing import Final, TypeVar
 
 from xmtp_tee.attestation.drivers.base import Driver
-from xmtp_tee.enclave.draft import Draft, open_head, open_row, seal_head, set_element
-from xmtp_tee.enclave.errors import StoreIncompleteError, StoreSchemaUnsupportedError
-from xmtp_tee.enclave.private_keys import wiped
+from xmtp_tee.enclave.anchors import Anchor, NoAnchor
+from xmtp_tee.enclave.draft import (
+    Draft,
+    Facts,
+    document_digest,
+    document_id_of,
+    open_document,
+    open_head,
+    open_row,
+)
+from xmtp_tee.enclave.errors import StoreSchemaUnsupportedError
+from xmtp_tee.enclave.integrity.history import History, Point
+from xmtp_tee.enclave.integrity.tree import Tree
+from xmtp_tee.enclave.private_keys import Ed25519Signer, wiped
 from xmtp_tee.enclave.purposes import Purpose
-from xmtp_tee.enclave.records import ID_SIZE, SCHEMA, HeadBody, KeyRecord, secret_data
-from xmtp_tee.enclave.sealing import Sealer, provider_of, unwrap_store_key
+from xmtp_tee.enclave.records import ID_SIZE, SCHEMA, HeadBody, KeyRecord, pack, secret_data
+from xmtp_tee.enclave.sealing import Sealer, Wrap, unseal_store_key
 from xmtp_tee.enclave.storage.rows import Head, Row, RowStore
-from xmtp_tee.wire.faults import StoreTamperedError, StoreUnavailableError
+from xmtp_tee.wire.store_faults import StoreTamperedError, StoreUnavailableError
 
 MAX_EPOCH: Final = 1 << 31
-_CACHED_RECORDS: Final = 4096
+_CACHED_KEYS: Final = 4096
+_KEPT_SIGNERS: Final = 256
+_PAGE: Final = 1000
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A row that the tree has confirmed, and the record in it."""
+
+    row: Row
+    record: KeyRecord
 
 
 class SealedStore:
-    """One store, opened. Not thread-safe: the enclave has one writer."""
+    """One store, opened. Not thread-safe."""
 
     def __init__(self, rows: RowStore, sealer: Sealer, head: Head, body: HeadBody) -> None:
         """Use :meth:`open`."""
@@ -43,11 +63,16 @@ class SealedStore:
         self._sealer = sealer
         self._head = head
         self._body = body
-        self._cache: OrderedDict[str, KeyRecord] = OrderedDict()
+        self._tree = Tree(rows, sealer.digest16, body.tree_root)
+        self._facts = Facts(sealer, self._tree)
+        self._history = History(rows, sealer.digest32)
+        self._cache: OrderedDict[str, Opened] = OrderedDict()
+        self._anchor: Anchor = NoAnchor()
+        self._signers: OrderedDict[str, tuple[KeyRecord, Ed25519Signer]] = OrderedDict()
 
     @classmethod
     def open(cls, rows: RowStore, driver: Driver) -> SealedStore:
-        """Unseal the store. Nothing is written; :meth:`verify` checks the rows.
+        """Unseal the store. Nothing is written, and no more is read than the header.
 
         :raises StoreSealedElsewhereError: if it was sealed under another root or driver
         :raises StoreTamperedError: if wrap or header were changed
@@ -58,14 +83,11 @@ class SealedStore:
             raise StoreSchemaUnsupportedError(
                 "The store's header has another schema", got=head.schema, expected=SCHEMA
             )
-        wraps = [wrap for wrap in rows.wraps() if wrap.name == "platform"]
-        if len(wraps) != 1:
-            raise StoreIncompleteError("The store has no wrapped key for this platform")
-        with wiped(driver.seal_root()) as root:
-            store_key = unwrap_store_key(wraps[0], root, head.store_id, provider_of(driver))
-        with wiped(store_key):
+        with wiped(unseal_store_key(rows.wraps(), driver, head.store_id)) as store_key:
             sealer = Sealer(store_key, head.store_id)
-        return cls(rows, sealer, head, open_head(sealer, head))
+        store = cls(rows, sealer, head, open_head(sealer, head))
+        store._require_own_keys()
+        return store
 
     @property
     def store_id(self) -> bytes:
@@ -78,38 +100,83 @@ class SealedStore:
         return self._head.epoch
 
     @property
+    def point(self) -> Point:
+        """The present state: its epoch and the chain up to it."""
+        return Point(self._head.epoch, self._body.chain)
+
+    @property
+    def body(self) -> HeadBody:
+        """What the sealed header holds."""
+        return self._body
+
+    @property
     def count(self) -> int:
         """How many keys there are."""
         return self._body.count
 
-    def verify(self) -> None:
-        """Open every record and compare the set of all rows with the sealed header. Linear in their
-        number.
+    @property
+    def shared(self) -> bool:
+        """Whether other enclaves may write to the store while this one serves."""
+        return self._rows.shared
 
-        :raises StoreTamperedError: if a row was changed, moved, exchanged, added, removed or rolled
-        back
+    def point_at(self, epoch: int) -> Point:
+        """Return the earlier state from which the present one provably descends.
+
+        :raises StoreRolledBackError: if the store is not that far
+        :raises StoreForkedError: if the history has a break
+        """
+        return self._history.ancestor(self.point, epoch)
+
+    def require_descent(self, earlier: Point) -> None:
+        """Return if the present state is ``earlier`` or descends from it.
+
+        :raises StoreRolledBackError: if the store was put back behind it
+        :raises StoreForkedError: if it descends from another state of that epoch
+        """
+        self._history.require_descent(self.point, earlier)
+
+    def refresh(self) -> bool:
+        """Take over what other enclaves have written meanwhile; return whether they have.
+
+        :raises StoreRolledBackError: if the store went back
+        :raises StoreForkedError: if the new state does not descend from the one known here
+        """
+        if not self._rows.shared:
+            return False
+        head = self._rows.head()
+        if head == self._head:
+            return False
+        self._adopt(head)
+        return True
+
+    def verify(self) -> None:
+        """Open every record and count every fact of the tree. Linear in their number.
+
+        :raises StoreTamperedError: if a row or document was changed, moved, exchanged, added,
+        removed or rolled back
         """
         self._rows.check()
-        digest = count = 0
-        for count, row in enumerate(self._rows.scan(), start=1):
-            self._open(row)
-            if row.position != count:
-                raise StoreTamperedError("The order of the keys has a gap", got=row.position)
-            digest ^= set_element(self._sealer, row)
-        if count != self._body.count or digest.to_bytes(32, "big") != self._body.set_digest:
+        count = memberships = tags = expected = 0
+        for count, opened in enumerate(self._scan(), start=1):
+            if opened.row.position != count:
+                raise StoreTamperedError("The order of the keys has a gap", got=opened.row.position)
+            for tag, ordinal in opened.row.memberships():
+                memberships += 1
+                if ordinal == (members := self._facts.members(tag)):
+                    tags, expected = tags + 1, expected + members
+        documents = 0
+        for document in self._rows.documents():
+            documents += 1
+            if self._facts.document(document.id) != document_digest(self._sealer, document):
+                raise StoreTamperedError("A document is not the one that was written last")
+        facts = count + tags + documents
+        if (count, memberships, facts) != (self._body.count, expected, self._tree.count()):
             raise StoreTamperedError(
                 "The keys are not those that the header knows",
-                got=f"{count} keys",
-                expected=f"{self._body.count} keys, unchanged",
+                got=f"{count} keys, {documents} documents",
+                expected=f"{self._body.count} keys, {self._tree.count()} facts, unchanged",
                 cause="rows were changed, added, removed, or put back to an older state",
             )
-        for key_id, purpose in (
-            (self._body.authority_id, Purpose.AUTHORITY),
-            (self._body.transport_id, Purpose.TRANSPORT),
-        ):
-            record = self.get(key_id)
-            if record is None or record.purpose is not purpose:
-                raise StoreTamperedError(f"The store has no {purpose} key")
 
     def authority(self) -> KeyRecord:
         """Return the record of the key that certifies bundles."""
@@ -120,15 +187,9 @@ class SealedStore:
         return self._require(self._body.transport_id)
 
     def get(self, key_id: str) -> KeyRecord | None:
-        """Return a key's record, or None if there is no such key."""
-        if (record := self._cache.get(key_id)) is not None:
-            self._cache.move_to_end(key_id)
-            return record
-        if (row := self._row(key_id)) is None:
-            return None
-        record = self._open(row)
-        self._remember(record)
-        return record
+        """Return a key's record, or None if there provably is no such key."""
+        opened = self._opened(key_id)
+        return None if opened is None else opened.record
 
     @contextmanager
     def secret(self, record: KeyRecord) -> Iterator[bytearray]:
@@ -136,41 +197,111 @@ class SealedStore:
 
         :raises StoreTamperedError: if the row is gone, was changed, or is not this record's
         """
-        row = self._row(record.id)
-        if row is None or self._open(row) != record:
+        opened = self._opened(record.id)
+        if opened is None or (opened.record is not record and opened.record != record):
             raise StoreTamperedError("A key's row is not what it was", got=record.id)
-        data = secret_data(self.store_id, row.epoch, record)
-        with wiped(self._sealer.open("secret", row.secret, data)) as secret:
+        data = secret_data(self.store_id, opened.row.epoch, record)
+        with wiped(self._sealer.open("secret", opened.row.secret, data)) as secret:
             yield secret
 
+    def signer(self, record: KeyRecord) -> Ed25519Signer:
+        """Return the signer of an Ed25519 key, kept until the key changes or others are used more.
+
+        :raises StoreTamperedError: as :meth:`secret`
+        """
+        kept = self._signers.get(record.id)
+        if kept is not None and kept[0] is record:
+            self._signers.move_to_end(record.id)
+            return kept[1]
+        if kept is not None:
+            self._signers.pop(record.id)[1].close()
+        with self.secret(record) as seed:
+            signer = Ed25519Signer(seed)
+        self._signers[record.id] = (record, signer)
+        if len(self._signers) > _KEPT_SIGNERS:
+            self._signers.popitem(last=False)[1][1].close()
+        return signer
+
+    def seal_audit(self, body: bytes, log_id: bytes, first: int) -> bytes:
+        """Seal a frame of an audit log, whose first entry has the counter ``first``."""
+        return self._sealer.seal("audit", body, pack(b"audit", self.store_id, log_id, first))
+
+    def open_audit(self, frame: bytes, log_id: bytes, first: int) -> bytearray:
+        """Return what :meth:`seal_audit` sealed.
+
+        :raises StoreTamperedError: if it was changed, or is of another place
+        """
+        return self._sealer.open("audit", frame, pack(b"audit", self.store_id, log_id, first))
+
+    def document(self, name: str) -> bytes | None:
+        """Return the document of this name, or None if there provably is none."""
+        document_id = document_id_of(self._sealer, name)
+
+        def read() -> bytes | None:
+            known = self._facts.document(document_id)
+            if known is None:
+                return None
+            found = self._rows.document(document_id)
+            if found is None or document_digest(self._sealer, found) != known:
+                raise StoreTamperedError("A document is not the one that was written last")
+            return open_document(self._sealer, self.store_id, found)
+
+        return self._consistent(read)
+
     def identity_of(self, owner: bytes) -> KeyRecord | None:
-        """Return the owner's identity key, or None."""
-        for record in self._tagged(self._sealer.tag(b"owner", owner), 0, 1)[0]:
+        """Return the owner's identity key that is not destroyed, or None."""
+        for after in reversed(range(self.tag_count(b"identity", owner))):
+            (record,), _ = self.tagged(b"identity", owner, after, 1)
             if record.purpose is not Purpose.IDENTITY or record.owner != owner:
                 raise StoreTamperedError("An owner's key is not an identity key", got=record.id)
-            return record
+            if record.destroyed_at is None:
+                return record
         return None
 
     def last_pre_key(self, identity_key_id: str) -> KeyRecord | None:
-        """Return the identity key's newest pre-key, or None.
-
-        :raises StoreTamperedError: if one of its predecessors is missing
-        """
-        tag = self._sealer.tag(b"parent", bytes.fromhex(identity_key_id))
-        row, count = self._rows.last_tagged(tag)
-        if row is None:
+        """Return the identity key's newest pre-key, or None."""
+        parent = bytes.fromhex(identity_key_id)
+        count = self.tag_count(b"parent", parent)
+        if count == 0:
             return None
-        record = self._open(row)
-        if record.epoch != count:
-            raise StoreTamperedError("Pre-keys are missing", got=count, expected=record.epoch)
+        (record,), _ = self.tagged(b"parent", parent, count - 1, 1)
         return record
 
     def pre_keys(
         self, identity_key_id: str, after: int, limit: int
     ) -> tuple[list[KeyRecord], int | None]:
         """Return a page of the identity key's pre-keys, and the cursor of the next page."""
-        tag = self._sealer.tag(b"parent", bytes.fromhex(identity_key_id))
-        return self._tagged(tag, after, limit)
+        return self.tagged(b"parent", bytes.fromhex(identity_key_id), after, limit)
+
+    def tag_count(self, kind: bytes, value: bytes) -> int:
+        """Return how many keys stand in an index; see ``records.tags_of``."""
+        tag = self._sealer.tag(kind, value)
+        return self._consistent(lambda: self._facts.members(tag))
+
+    def tagged(
+        self, kind: bytes, value: bytes, after: int, limit: int
+    ) -> tuple[list[KeyRecord], int | None]:
+        """Return a page of the keys that stand in an index, oldest first, none left out, and the
+        next page's cursor.
+        """
+        tag = self._sealer.tag(kind, value)
+
+        def read() -> tuple[list[KeyRecord], int | None]:
+            members = self._facts.members(tag)
+            end = min(after + limit, members)
+            if after >= end:
+                return [], None
+            found = self._rows.tagged(tag, after, limit)
+            ordinals = [dict(row.memberships()).get(tag) for row in found]
+            if ordinals != list(range(after + 1, end + 1)):
+                raise StoreTamperedError(
+                    "Keys of one owner or parent are missing",
+                    got=f"{len(found)} keys",
+                    expected=f"{end - after} keys",
+                )
+            return [self._confirmed(row).record for row in found], end if end < members else None
+
+        return self._consistent(read)
 
     def page(
         self, owner: bytes | None, after: int, limit: int
@@ -179,46 +310,107 @@ class SealedStore:
         cursor.
         """
         if owner is not None:
-            return self._tagged(self._sealer.tag(b"owner", owner), after, limit)
-        return self._paged(self._rows.page(after, limit), limit)
+            return self.tagged(b"owner", owner, after, limit)
+
+        def read() -> tuple[list[KeyRecord], int | None]:
+            end = min(after + limit, self._body.count)
+            if after >= end:
+                return [], None
+            records = [opened.record for opened in self._page(after, limit)]
+            return records, end if end < self._body.count else None
+
+        return self._consistent(read)
 
     @contextmanager
     def mutation(self) -> Iterator[Draft]:
         """Open a change: what is added to the draft is on disk when the block has been left, or not
-        at all.
+        at all. Inside the block the store still reads as before it.
 
         :raises StoreTamperedError: if the store was put back to an older state under the running
         enclave
         :raises StoreUnavailableError: if it cannot be written; then nothing has changed
         """
         with self._rows.transaction():
-            if self._rows.head() != self._head:
-                raise StoreTamperedError(
-                    "The store is not in the state in which this enclave left it",
-                    cause="it was rolled back, or another process has written to it",
-                )
+            head = self._rows.head()
+            if head != self._head:
+                if not self._rows.shared:
+                    raise StoreTamperedError(
+                        "The store is not in the state in which this enclave left it",
+                        cause="it was rolled back, or another process has written to it",
+                    )
+                self._adopt(head)
             if self._head.epoch >= MAX_EPOCH:
                 raise StoreUnavailableError("The store has used up its mutations", got=MAX_EPOCH)
             epoch = self._head.epoch + 1
-            digest = int.from_bytes(self._body.set_digest, "big")
-            draft = Draft(self._sealer, self.store_id, epoch, self._body.count, digest)
+            draft = Draft(self._facts, self.store_id, epoch, self._body, self._row)
             yield draft
-            for row in draft.rows:
-                self._rows.insert(row)
-            body = msgspec.structs.replace(
-                self._body, count=draft.count, set_digest=draft.digest.to_bytes(32, "big")
-            )
-            head = seal_head(self._sealer, self.store_id, epoch, body)
-            self._rows.write_head(head)
-        self._head, self._body = head, body
-        for record in draft.records:
-            self._remember(record)
+            change, body, known = draft.finish(self._body, self._history, self.point)
+            self._rows.apply(change)
+        self._head, self._body = change.head, body
+        self._tree.adopt(body.tree_root, known)
+        for key_id in draft.changed:
+            self._cache.pop(key_id, None)
+            if (kept := self._signers.pop(key_id, None)) is not None:
+                kept[1].close()
+        self._anchor.advance(self.store_id, self.point)
+
+    def wraps(self) -> list[Wrap]:
+        """Return the store key as it is wrapped for each way in."""
+        return self._rows.wraps()
+
+    def put_wrap(self, wrap: Wrap) -> None:
+        """Add a way into the store, durably."""
+        with self._rows.transaction():
+            self._rows.put_wrap(wrap)
+
+    def anchored(self, anchor: Anchor) -> None:
+        """Refuse a store that its anchor knows further on or elsewhere; and move the anchor with every
+        mutation from now on.
+
+        :raises StoreRolledBackError: if the store was put back
+        :raises StoreForkedError: if it descends from another past
+        :raises AnchorUnavailableError: if that cannot be known
+        """
+        earlier = anchor.latest(self.store_id)
+        if earlier is not None:
+            self.require_descent(earlier)
+        anchor.advance(self.store_id, self.point)
+        self._anchor = anchor
 
     def close(self) -> None:
         """Forget the keys and let go of the database."""
         self._cache.clear()
+        for _, signer in self._signers.values():
+            signer.close()
+        self._signers.clear()
         self._sealer.close()
         self._rows.close()
+
+    def _require_own_keys(self) -> None:
+        for record, purpose in (
+            (self.authority(), Purpose.AUTHORITY),
+            (self.transport(), Purpose.TRANSPORT),
+        ):
+            if record.purpose is not purpose:
+                raise StoreTamperedError(f"The store has no {purpose} key")
+
+    def _adopt(self, head: Head) -> None:
+        if head.store_id != self.store_id or head.schema != SCHEMA:
+            raise StoreTamperedError("Another store lies in the place of this one")
+        body = open_head(self._sealer, head)
+        self._history.require_descent(Point(head.epoch, body.chain), self.point)
+        self._head, self._body = head, body
+        self._tree.adopt(body.tree_root, {})
+        self._cache.clear()
+
+    def _consistent(self, read: Callable[[], T]) -> T:
+        """Read again when another enclave has written between two reads of one look-up."""
+        while True:
+            try:
+                return read()
+            except StoreTamperedError:
+                if not self.refresh():
+                    raise
 
     def _require(self, key_id: str) -> KeyRecord:
         record = self.get(key_id)
@@ -226,26 +418,57 @@ class SealedStore:
             raise StoreTamperedError("A key of the enclave itself is missing", got=key_id)
         return record
 
-    def _row(self, key_id: str) -> Row | None:
+    def _opened(self, key_id: str) -> Opened | None:
+        if (opened := self._cache.get(key_id)) is not None:
+            self._cache.move_to_end(key_id)
+            return opened
         try:
             raw = bytes.fromhex(key_id)
         except ValueError:
             return None
         # The text is compared too: fromhex also takes capitals and blanks, and an id has one
         # spelling.
-        return self._rows.get(raw) if len(raw) == ID_SIZE and raw.hex() == key_id else None
+        if len(raw) != ID_SIZE or raw.hex() != key_id:
+            return None
 
-    def _open(self, row: Row) -> KeyRecord:
-        return open_row(self._sealer, self.store_id, row)
+        def read() -> Opened | None:
+            row = self._rows.get(raw)
+            if row is not None and row.id == raw:
+                return self._confirmed(row)
+            if self._facts.row(raw) is not None:
+                raise StoreTamperedError("A key's row is gone", got=key_id)
+            return None
 
-    def _tagged(self, tag: bytes, after: int, limit: int) -> tuple[list[KeyRecord], int | None]:
-        return self._paged(self._rows.tagged(tag, after, limit), limit)
+        opened = self._consistent(read)
+        if opened is not None:
+            self._cache[key_id] = opened
+            if len(self._cache) > _CACHED_KEYS:
+                self._cache.popitem(last=False)
+        return opened
 
-    def _paged(self, rows: list[Row], limit: int) -> tuple[list[KeyRecord], int | None]:
-        cursor = rows[-1].position if len(rows) == limit else None
-        return [self._open(row) for row in rows], cursor
+    def _row(self, key_id: str) -> Row | None:
+        opened = self._opened(key_id)
+        return None if opened is None else opened.row
 
-    def _remember(self, record: KeyRecord) -> None:
-        self._cache[record.id] = record
-        if len(self._cache) > _CACHED_RECORDS:
-            self._cache.popitem(last=False)
+    def _confirmed(self, row: Row) -> Opened:
+        self._facts.require_row(row)
+        return Opened(row, open_row(self._sealer, self.store_id, row))
+
+    def _page(self, after: int, limit: int) -> list[Opened]:
+        found = self._rows.page(after, limit)
+        if [row.position for row in found] != [
+            *range(after + 1, min(after + limit, self._body.count) + 1)
+        ]:
+            raise StoreTamperedError(
+                "The order of the keys has a gap",
+                got=f"{len(found)} keys after {after}",
+                expected=f"{self._body.count} keys in all",
+                cause="rows were added or removed",
+            )
+        return [self._confirmed(row) for row in found]
+
+    def _scan(self) -> Iterator[Opened]:
+        after = 0
+        while rows := self._rows.page(after, _PAGE):
+            yield from map(self._confirmed, rows)
+            after = rows[-1].position

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from xmtp_tee.enclave.purposes import allowed_operations
-from xmtp_tee.enclave.records import KeyRecord
+from xmtp_tee.enclave.records import NO_LIMITS, KeyLimits, KeyRecord
 from xmtp_tee.wire import messages as wire
 from xmtp_tee.wire.faults import OwnerInvalidError, PreKeyMismatchError
 
@@ -16,6 +16,13 @@ def owner_of(record: KeyRecord) -> bytes:
     if record.owner is None:
         raise OwnerInvalidError("The key has no owner", got=record.id)
     return record.owner
+
+
+def state_of(record: KeyRecord) -> str:
+    """Return ``active``, ``deleted`` or ``destroyed``."""
+    if record.destroyed_at is not None:
+        return "destroyed"
+    return "active" if record.deleted_at is None else "deleted"
 
 
 def key_view(record: KeyRecord) -> wire.Key:
@@ -32,6 +39,28 @@ def key_view(record: KeyRecord) -> wire.Key:
         operations=allowed_operations(record.purpose),
         created_at=record.created_at,
         destroyed_at=record.destroyed_at,
+        state=state_of(record),
+        label=record.label,
+        minimum_version=record.minimum_version,
+        rotated_at=record.rotated_at,
+        limits=limits_view(record.limits),
+        derived_from=record.derived_from,
+        releases=record.releases,
+        exportable=record.exportable,
+        deleted_at=record.deleted_at,
+        destroy_after=record.destroy_after,
+    )
+
+
+def limits_view(limits: KeyLimits) -> wire.Limits | None:
+    """Return limits as a client sees them; None if there are none."""
+    if limits == NO_LIMITS:
+        return None
+    return wire.Limits(
+        expires_at=limits.expires_at,
+        max_uses=limits.max_uses,
+        rate_count=limits.rate_count,
+        rate_seconds=limits.rate_seconds,
     )
 
 

@@ -4,7 +4,7 @@ wrong.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar, get_args
 
 import msgspec
@@ -15,11 +15,11 @@ from xmtp_tee.wire.errors import (
     MessageTypeUnknownError,
     WireError,
 )
-from xmtp_tee.wire.frames import FrameDecoder, encode_frame
+from xmtp_tee.wire.frames import HEADER_SIZE, FrameDecoder, encode_frame
 from xmtp_tee.wire.limits import MAX_REPLY_BODY, MAX_REQUEST_BODY
 from xmtp_tee.wire.messages import (
     ClientMessage,
-    Hello,
+    Message,
     Operation,
     Reply,
     Request,
@@ -83,12 +83,13 @@ _operations: _Union[Operation] = _Union(Operation, "operation")
 _results: _Union[Result] = _Union(Result, "result")
 
 
-def encode_request(message: Hello | Request) -> bytes:
-    """Return the frame of a message to the enclave.
+def encode_request(message: ClientMessage, seal: Callable[[bytes], bytes] | None = None) -> bytes:
+    """Return the frame of a message to the enclave. ``seal``: of a protected connection.
 
     :raises FrameTooLargeError: if it is longer than ``MAX_REQUEST_BODY``.
     """
-    return encode_frame(_encoder.encode(message), MAX_REQUEST_BODY)
+    body = _encoder.encode(message)
+    return encode_frame(body if seal is None else seal(body), MAX_REQUEST_BODY)
 
 
 def encode(message: ServerMessage) -> bytes:
@@ -99,9 +100,32 @@ def encode(message: ServerMessage) -> bytes:
     return encode_frame(_encoder.encode(message), MAX_REPLY_BODY)
 
 
-def request(request_id: int, operation: Operation) -> Request:
+def protected(frame: bytes, seal: Callable[[bytes], bytes]) -> bytes:
+    """Return a frame from the enclave as it travels on a protected connection.
+
+    :raises FrameTooLargeError: if it is longer than ``MAX_REPLY_BODY`` then.
+    """
+    return encode_frame(seal(frame[HEADER_SIZE:]), MAX_REPLY_BODY)
+
+
+def encode_body(message: Message) -> bytes:
+    """Return an operation or a result as it travels inside its envelope."""
+    return _encoder.encode(message)
+
+
+def request(
+    request_id: int,
+    operation: Operation,
+    idempotency_key: str | None = None,
+    receipt: bool = False,
+) -> Request:
     """Return the envelope of ``operation``."""
-    return Request(id=request_id, operation=msgspec.Raw(_encoder.encode(operation)))
+    return Request(
+        id=request_id,
+        operation=msgspec.Raw(_encoder.encode(operation)),
+        idempotency_key=idempotency_key,
+        receipt=receipt,
+    )
 
 
 def reply(request_id: int, result: Result) -> Reply:
@@ -125,6 +149,7 @@ def decode_result(message: Reply) -> Result:
 class _MessageDecoder(Generic[T]):
     def __init__(self, union: _Union[T], limit: int) -> None:
         self._frames = FrameDecoder(limit)
+        self._open: Callable[[bytes], bytes] | None = None
         self._union = union
         self._failure: WireError | None = None
 
@@ -132,6 +157,11 @@ class _MessageDecoder(Generic[T]):
     def pending(self) -> bool:
         """Whether a frame has begun and not ended."""
         return self._frames.pending
+
+    @property
+    def buffered(self) -> int:
+        """Bytes that are held back until the rest comes, or until they are asked for."""
+        return self._frames.buffered
 
     def feed(self, data: bytes) -> Iterator[T]:
         """Take ``data`` in at once, and return an iterator over the messages that are complete.
@@ -150,10 +180,14 @@ class _MessageDecoder(Generic[T]):
         if body is None:
             return None
         try:
-            return self._union.decode(body)
+            return self._union.decode(body if self._open is None else self._open(body))
         except WireError as error:
             self._failure = error
             raise
+
+    def protect(self, open_: Callable[[bytes], bytes]) -> None:
+        """Have every further frame opened by ``open_`` first (see ``wire.channel``)."""
+        self._open = open_
 
     def eof(self) -> None:
         """Tell that no more bytes come.

@@ -9,6 +9,7 @@ The tree::
     ├── MessageTypeUnknownError     wire.message-type-unknown
     ├── MessageFieldInvalidError    wire.message-field-invalid
     ├── MessageUnexpectedError      wire.message-unexpected
+    ├── ChannelError                wire.channel
     └── ProtocolVersionError        wire.protocol-version
 """
 
@@ -63,3 +64,9 @@ class ProtocolVersionError(WireError):
     """The other side speaks another version of the protocol."""
 
     code = "wire.protocol-version"
+
+
+class ChannelError(WireError):
+    """A frame of a protected connection is not the one that the other side sent."""
+
+    code = "wire.channel"

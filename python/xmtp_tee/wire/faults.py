@@ -20,31 +20,22 @@ The tree::
     └── PreKeyMismatchError          enclave.pre-key-mismatch
     EnclaveBusyError (exit 3)        enclave.busy
     EnclaveInternalError (exit 3)    enclave.internal
-    StoreUnavailableError (exit 3)   enclave.store-unavailable
     PeerRefusedError (exit 4)        enclave.peer-refused
-    StoreTamperedError (exit 2)      enclave.store-tampered
-    ├── StoreNotADatabaseError       enclave.store-not-a-database
-    └── StoreIncompleteError         enclave.store-incomplete
+    and those of ``wire.refusals``, ``wire.store_faults`` and ``wire.backup_faults``
 """
 
 from __future__ import annotations
 
 from xmtp_tee.attestation import errors as attestation_errors
 from xmtp_tee.errors import (
-    InvalidEvidenceError,
     RefusedByPolicyError,
     UnavailableError,
-    UsageError,
     XmtpTeeError,
 )
 from xmtp_tee.wire import errors as wire_errors
+from xmtp_tee.wire import backup_faults, refusals, store_faults
 from xmtp_tee.wire.messages import Failure
-
-
-class RequestRefusedError(UsageError):
-    """The request is understood and cannot be granted."""
-
-    code = "enclave.request-refused"
+from xmtp_tee.wire.refusals import RequestRefusedError
 
 
 class KeyNotFoundError(RequestRefusedError):
@@ -121,42 +112,21 @@ class EnclaveInternalError(UnavailableError):
     code = "enclave.internal"
 
 
-class StoreUnavailableError(UnavailableError):
-    """The key store cannot be read or written now (disk full, locked, gone). Nothing was
-    acknowledged.
-    """
-
-    code = "enclave.store-unavailable"
-
-
 class PeerRefusedError(RefusedByPolicyError):
     """The connecting process runs under another user than the enclave's."""
 
     code = "enclave.peer-refused"
 
 
-class StoreTamperedError(InvalidEvidenceError):
-    """The key store holds something that this enclave did not write there."""
-
-    code = "enclave.store-tampered"
-
-
-class StoreNotADatabaseError(StoreTamperedError):
-    """The file is not an SQLite database of xmtp-tee, or a damaged or truncated one."""
-
-    code = "enclave.store-not-a-database"
-
-
-class StoreIncompleteError(StoreTamperedError):
-    """A part of the store is missing: a header, a table, or the file that a write-ahead log belongs
-    to.
-    """
-
-    code = "enclave.store-incomplete"
-
-
 def _classes_by_code() -> dict[str, type[XmtpTeeError]]:
-    homes = (globals(), vars(wire_errors), vars(attestation_errors))
+    homes = (
+        globals(),
+        vars(wire_errors),
+        vars(attestation_errors),
+        vars(store_faults),
+        vars(backup_faults),
+        vars(refusals),
+    )
     found = {
         value.code: value
         for home in homes

@@ -38,6 +38,11 @@ class FrameDecoder:
         """Whether a frame has begun and not ended."""
         return bool(self._buffer)
 
+    @property
+    def buffered(self) -> int:
+        """Bytes that are held back."""
+        return len(self._buffer)
+
     def feed(self, data: bytes) -> Iterator[bytes]:
         """Take ``data`` in at once, and return an iterator over the bodies that are complete.
 

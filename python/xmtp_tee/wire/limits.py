@@ -4,7 +4,7 @@ version.
 
 from typing import Final
 
-PROTOCOL_VERSION: Final = 1
+PROTOCOL_VERSION: Final = 2
 """Spoken in ``Hello`` and ``Welcome``; both sides refuse any other."""
 
 MAX_REPLY_BODY: Final = 1 << 20
@@ -18,7 +18,10 @@ room.
 MAX_SIGNED_MESSAGE: Final = 64 << 10
 """Bytes of one message to be signed."""
 
-MAX_PAGE: Final = 1000
+MAX_PUBLIC_KEY: Final = 1216
+"""Bytes of the longest public key (X-Wing); a symmetric key has none."""
+
+MAX_PAGE: Final = 400
 """Keys in one page of a listing; a page of the longest records stays below MAX_REPLY_BODY."""
 
 MAX_CHAIN_ID: Final = (1 << 63) - 37
@@ -26,3 +29,21 @@ MAX_CHAIN_ID: Final = (1 << 63) - 37
 
 MAX_EXPIRY: Final = (1 << 40) - 1
 """The greatest expiry in unix seconds: the contracts pack it into 40 bits."""
+
+MAX_BATCH: Final = 256
+"""Operations in one batch."""
+
+MAX_SEALED_MESSAGE: Final = MAX_SIGNED_MESSAGE + 16
+"""Bytes of one sealed message: the longest plaintext and its tag."""
+
+MAX_INFO: Final = 8 << 10
+"""Bytes of associated data, or of HPKE's info."""
+
+MAX_TEXT: Final = 8 << 10
+"""Characters of an identity text."""
+
+MAX_TYPED_DATA: Final = 16 << 10
+"""Bytes of an EIP-712 document."""
+
+MAX_POLICY: Final = 64 << 10
+"""Bytes of an encoded policy."""

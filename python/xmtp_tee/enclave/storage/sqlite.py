@@ -20,9 +20,10 @@ from xmtp_tee.enclave.errors import (
     StoreMissingError,
     StoreNotADatabaseError,
 )
+from xmtp_tee.enclave.integrity.history import Link
 from xmtp_tee.enclave.records import SCHEMA
 from xmtp_tee.enclave.sealing import Wrap
-from xmtp_tee.enclave.storage.rows import Head, Row
+from xmtp_tee.enclave.storage.rows import Change, Document, Head, Row
 from xmtp_tee.enclave.storage.sqlite_file import (
     APPLICATION_ID,
     TABLES,
@@ -32,20 +33,24 @@ from xmtp_tee.enclave.storage.sqlite_file import (
     sync_directory,
     typed_errors,
 )
-from xmtp_tee.wire.faults import StoreTamperedError, StoreUnavailableError
+from xmtp_tee.wire.store_faults import StoreTamperedError, StoreUnavailableError
 
-_ROW: Final = "id, tag, position, epoch, record, secret"
+_ROW: Final = "keys.id, keys.position, keys.epoch, keys.tags, keys.record, keys.secret"
+_CACHE_KIB: Final = 32 << 10
+"""Memory for database pages: bounded, and enough for the upper levels of every index."""
 
 
 class SqliteRows:
     """A store in one SQLite file; see :class:`xmtp_tee.enclave.storage.rows.RowStore`."""
+
+    shared: Final = False
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         """Take over a connection; use :meth:`open`."""
         self._connection = connection
 
     @staticmethod
-    def create(path: Path, head: Head, wraps: list[Wrap], rows: list[Row]) -> None:
+    def create(path: Path, change: Change, wraps: list[Wrap]) -> None:
         """Write a new store and put it in place, complete and durable, or leave nothing.
 
         :raises StoreIncompleteError: if a write-ahead log without a store lies there
@@ -66,13 +71,8 @@ class SqliteRows:
                     connection.execute(statement)
                 store = SqliteRows(connection)
                 for wrap in wraps:
-                    connection.execute(
-                        "INSERT INTO wraps VALUES (?, ?, ?, ?)",
-                        (wrap.name, wrap.provider, wrap.check, wrap.wrapped),
-                    )
-                for row in rows:
-                    store.insert(row)
-                store.write_head(head)
+                    store.put_wrap(wrap)
+                store.apply(change)
                 connection.execute("COMMIT")
             finally:
                 connection.close()
@@ -110,6 +110,7 @@ class SqliteRows:
                 connection.execute("PRAGMA cell_size_check = ON")
                 connection.execute("PRAGMA temp_store = MEMORY")
                 connection.execute("PRAGMA mmap_size = 0")
+                connection.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
                 check_identity(connection, path)
                 (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
                 if mode != "wal":
@@ -138,71 +139,109 @@ class SqliteRows:
 
     def head(self) -> Head:
         """See RowStore."""
-        with typed_errors():
-            found = self._connection.execute(
-                "SELECT store_id, schema, epoch, sealed FROM head"
-            ).fetchall()
+        found = self._all("SELECT store_id, schema, epoch, sealed FROM head")
         if len(found) != 1:
             raise StoreIncompleteError("The store has no header", got=f"{len(found)} headers")
         return Head(*_checked(found[0], bytes, int, int, bytes))
 
-    def write_head(self, head: Head) -> None:
+    def apply(self, change: Change) -> None:
         """See RowStore."""
-        with typed_errors():
-            self._connection.execute(
-                "REPLACE INTO head VALUES (0, ?, ?, ?, ?)",
-                (head.store_id, head.schema, head.epoch, head.sealed),
-            )
+        execute = self._connection.execute
+        many = self._connection.executemany
+        head, link = change.head, change.link
+        try:
+            with typed_errors():
+                many(
+                    "INSERT INTO keys (id, position, epoch, tags, record, secret) "
+                    "VALUES (?, ?, ?, ?, ?, ?)",
+                    [_columns(row) for row in change.inserted],
+                )
+                many(
+                    "INSERT INTO tags VALUES (?, ?, ?)",
+                    [(*m, row.position) for row in change.inserted for m in row.memberships()],
+                )
+                for row in change.updated:
+                    done = execute(
+                        "UPDATE keys SET epoch = ?, record = ?, secret = ? "
+                        "WHERE id = ? AND position = ?",
+                        (row.epoch, row.record, row.secret, row.id, row.position),
+                    )
+                    if done.rowcount != 1:
+                        raise StoreTamperedError("A key's row is gone", got=row.id.hex())
+                for document_id, document in change.documents.items():
+                    if document is None:
+                        execute("DELETE FROM documents WHERE id = ?", (document_id,))
+                    else:
+                        values = (document.id, document.epoch, document.sealed)
+                        execute("REPLACE INTO documents VALUES (?, ?, ?)", values)
+                many("REPLACE INTO nodes VALUES (?, ?)", list(change.nodes.items()))
+                execute(
+                    "INSERT INTO history VALUES (?, ?, ?, ?)",
+                    (link.epoch, link.state, link.previous, link.skip),
+                )
+                execute(
+                    "REPLACE INTO head VALUES (0, ?, ?, ?, ?)",
+                    (head.store_id, head.schema, head.epoch, head.sealed),
+                )
+        except sqlite3.IntegrityError:
+            raise StoreTamperedError(
+                "A new key's place is taken", got=f"epoch {head.epoch}"
+            ) from None
 
     def wraps(self) -> list[Wrap]:
         """See RowStore."""
-        with typed_errors():
-            found = self._connection.execute(
-                "SELECT name, provider, key_check, wrapped FROM wraps ORDER BY name"
-            ).fetchall()
+        found = self._all("SELECT name, provider, key_check, wrapped FROM wraps ORDER BY name")
         return [Wrap(*_checked(each, str, str, bytes, bytes)) for each in found]
 
-    def insert(self, row: Row) -> None:
+    def put_wrap(self, wrap: Wrap) -> None:
         """See RowStore."""
-        try:
-            with typed_errors():
-                self._connection.execute(
-                    f"INSERT INTO keys ({_ROW}) VALUES (?, ?, ?, ?, ?, ?)",  # noqa: S608
-                    (row.id, row.tag, row.position, row.epoch, row.record, row.secret),
-                )
-        except sqlite3.IntegrityError:
-            raise StoreTamperedError("A new key's place is taken", got=row.id.hex()) from None
+        with typed_errors():
+            self._connection.execute(
+                "REPLACE INTO wraps VALUES (?, ?, ?, ?)",
+                (wrap.name, wrap.provider, wrap.check, wrap.wrapped),
+            )
+
+    def remove_wrap(self, name: str) -> None:
+        """See RowStore."""
+        with typed_errors():
+            self._connection.execute("DELETE FROM wraps WHERE name = ?", (name,))
 
     def get(self, key_id: bytes) -> Row | None:
         """See RowStore."""
-        found = self._rows("WHERE id = ?", (key_id,))
+        found = self._rows("FROM keys WHERE id = ?", (key_id,))
         return found[0] if found else None
 
     def tagged(self, tag: bytes, after: int, limit: int) -> list[Row]:
         """See RowStore."""
         return self._rows(
-            "WHERE tag = ? AND position > ? ORDER BY position LIMIT ?", (tag, after, limit)
+            "FROM tags JOIN keys ON keys.position = tags.position "
+            "WHERE tags.tag = ? AND tags.ordinal > ? ORDER BY tags.ordinal LIMIT ?",
+            (tag, after, limit),
         )
-
-    def last_tagged(self, tag: bytes) -> tuple[Row | None, int]:
-        """See RowStore."""
-        found = self._rows("WHERE tag = ? ORDER BY position DESC LIMIT 1", (tag,))
-        with typed_errors():
-            (count,) = self._connection.execute(
-                "SELECT count(*) FROM keys WHERE tag = ?", (tag,)
-            ).fetchone()
-        return (found[0] if found else None), count
 
     def page(self, after: int, limit: int) -> list[Row]:
         """See RowStore."""
-        return self._rows("WHERE position > ? ORDER BY position LIMIT ?", (after, limit))
+        return self._rows("FROM keys WHERE position > ? ORDER BY position LIMIT ?", (after, limit))
 
-    def scan(self) -> Iterator[Row]:
+    def node(self, path: bytes) -> bytes | None:
         """See RowStore."""
-        after = 0
-        while rows := self.page(after, 1000):
-            yield from rows
-            after = rows[-1].position
+        found = self._all("SELECT body FROM nodes WHERE path = ?", (path,))
+        return bytes(_checked(found[0], bytes)[0]) if found else None
+
+    def link(self, epoch: int) -> Link | None:
+        """See RowStore."""
+        found = self._all("SELECT * FROM history WHERE epoch = ?", (epoch,))
+        return Link(*_checked(found[0], int, bytes, bytes, bytes)) if found else None
+
+    def document(self, document_id: bytes) -> Document | None:
+        """See RowStore."""
+        found = self._all("SELECT * FROM documents WHERE id = ?", (document_id,))
+        return Document(*_checked(found[0], bytes, int, bytes)) if found else None
+
+    def documents(self) -> Iterator[Document]:
+        """See RowStore."""
+        for each in self._all("SELECT * FROM documents ORDER BY id"):
+            yield Document(*_checked(each, bytes, int, bytes))
 
     def check(self) -> None:
         """See RowStore."""
@@ -217,14 +256,18 @@ class SqliteRows:
         """See RowStore."""
         self._connection.close()
 
-    def _rows(self, clause: str, values: tuple[bytes | int, ...]) -> list[Row]:
+    def _all(self, query: str, values: tuple[bytes | int, ...] = ()) -> list[tuple[object, ...]]:
         with typed_errors():
-            # Only the constant clauses of this class get here.
-            found = self._connection.execute(
-                f"SELECT {_ROW} FROM keys {clause}",  # noqa: S608
-                values,
-            ).fetchall()
-        return [Row(*_checked(each, bytes, bytes, int, int, bytes, bytes)) for each in found]
+            return self._connection.execute(query, values).fetchall()
+
+    def _rows(self, clause: str, values: tuple[bytes | int, ...]) -> list[Row]:
+        # Only the constant clauses of this class get here.
+        found = self._all(f"SELECT {_ROW} {clause}", values)
+        return [Row(*_checked(each, bytes, int, int, bytes, bytes, bytes)) for each in found]
+
+
+def _columns(row: Row) -> tuple[bytes | int, ...]:
+    return row.id, row.position, row.epoch, row.tags, row.record, row.secret
 
 
 def _checked(values: tuple[object, ...], *types: type) -> tuple[Any, ...]:

@@ -15,7 +15,7 @@ from xmtp_tee.enclave.errors import (
     StoreSchemaUnsupportedError,
 )
 from xmtp_tee.enclave.records import SCHEMA
-from xmtp_tee.wire.faults import StoreTamperedError, StoreUnavailableError
+from xmtp_tee.wire.store_faults import StoreTamperedError, StoreUnavailableError
 
 APPLICATION_ID: Final = 0x584D5445
 """``XMTE`` in SQLite's header."""
@@ -31,10 +31,24 @@ TABLES: Final = {
     ),
     "keys": (
         "CREATE TABLE keys (position INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, "
-        "tag BLOB NOT NULL, epoch INTEGER NOT NULL, record BLOB NOT NULL, "
+        "epoch INTEGER NOT NULL, tags BLOB NOT NULL, record BLOB NOT NULL, "
         "secret BLOB NOT NULL) STRICT"
     ),
-    "keys_by_tag": "CREATE INDEX keys_by_tag ON keys (tag, position)",
+    "tags": (
+        "CREATE TABLE tags (tag BLOB NOT NULL, ordinal INTEGER NOT NULL, "
+        "position INTEGER NOT NULL, PRIMARY KEY (tag, ordinal)) STRICT, WITHOUT ROWID"
+    ),
+    "documents": (
+        "CREATE TABLE documents (id BLOB PRIMARY KEY, epoch INTEGER NOT NULL, "
+        "sealed BLOB NOT NULL) STRICT, WITHOUT ROWID"
+    ),
+    "nodes": (
+        "CREATE TABLE nodes (path BLOB PRIMARY KEY, body BLOB NOT NULL) STRICT, WITHOUT ROWID"
+    ),
+    "history": (
+        "CREATE TABLE history (epoch INTEGER PRIMARY KEY, state BLOB NOT NULL, "
+        "previous BLOB NOT NULL, skip BLOB NOT NULL) STRICT"
+    ),
 }
 
 

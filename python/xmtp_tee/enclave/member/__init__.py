@@ -1,0 +1,1 @@
+"""The XMTP member inside the enclave: installations, their key packages and conversations, sealed."""

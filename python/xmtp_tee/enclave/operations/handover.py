@@ -1,0 +1,75 @@
+"""The old enclave's side of a hand-over."""
+
+from __future__ import annotations
+
+import logging
+
+from xmtp_tee import hpke
+from xmtp_tee.attestation.kinds import TeeKind
+from xmtp_tee.enclave.handover import INFO, claimed, report_data, require_successor
+from xmtp_tee.enclave.operations.call import Call
+from xmtp_tee.enclave.private_keys import wiped
+from xmtp_tee.enclave.sealing import CHECK_SIZE, MAX_WRAPS, Wrap, unseal_store_key
+from xmtp_tee.wire import messages as wire
+from xmtp_tee.wire.store_faults import SuccessorRefusedError
+
+log = logging.getLogger("xmtp_tee.enclave")
+_SUITE = hpke.X25519_CHACHA20_POLY1305
+
+
+def challenge(call: Call, operation: wire.HandOverChallenge) -> wire.HandOverNonce:
+    """Issue a nonce for one hand-over."""
+    nonce = bytearray(32)
+    call.parts.entropy(nonce)
+    return wire.HandOverNonce(call.parts.nonces.issue(bytes(nonce), call.now), call.store.store_id)
+
+
+def hand_over(call: Call, operation: wire.HandOver) -> wire.HandedOver:
+    """Seal the store key to a key that an approved successor has attested in this very message."""
+    call.parts.nonces.take(operation.nonce, call.now)
+    tee = next((kind for kind in TeeKind if kind.label == operation.tee), TeeKind.NONE)
+    if tee is TeeKind.NONE:
+        raise SuccessorRefusedError("There is no such kind of TEE", got=operation.tee)
+    store_id = call.store.store_id
+    key, nonce = operation.successor_key, operation.nonce
+    workload = require_successor(
+        claimed(tee, operation.quote, key, nonce, store_id),
+        call.policy.store,
+        operation.root,
+        operation.collateral,
+        call.parts.driver.assurance,
+        call.now,
+    )
+
+    def entropy(size: int) -> bytes:
+        buffer = bytearray(size)
+        call.parts.entropy(buffer)
+        return bytes(buffer)
+
+    with wiped(unseal_store_key(call.store.wraps(), call.parts.driver, store_id)) as store_key:
+        aad = report_data(key, nonce, store_id)
+        try:
+            enc, sealed = hpke.seal(_SUITE, key, INFO, aad, bytes(store_key), entropy=entropy)
+        except hpke.HpkeError:
+            raise SuccessorRefusedError("The successor's key is no possible public key") from None
+    log.warning("the store key was handed over to a successor of workload %s", workload.hex())
+    return wire.HandedOver(store_id, enc, sealed)
+
+
+def accept_wrap(call: Call, operation: wire.AcceptWrap) -> wire.WrapAccepted:
+    """Keep the store key as a successor has wrapped it for its own platform.
+
+    A wrap that was not made with the store key opens nothing and only takes a place.
+    """
+    made = Wrap.of_platform(operation.provider, operation.check, operation.wrapped)
+    if len(operation.check) != CHECK_SIZE:
+        raise SuccessorRefusedError("A wrap's check has 16 bytes")
+    present = {wrap.name for wrap in call.store.wraps()}
+    if made.name not in present and len(present) >= MAX_WRAPS:
+        raise SuccessorRefusedError(
+            "The store key is wrapped for as many platforms as may be", expected=f"<= {MAX_WRAPS}"
+        )
+    if made.name in present:
+        raise SuccessorRefusedError("This platform has a way in already", got=made.name)
+    call.store.put_wrap(made)
+    return wire.WrapAccepted()

@@ -1,0 +1,107 @@
+"""An identity key becomes an XMTP installation: registration, key packages, revocation."""
+
+from __future__ import annotations
+
+from xmtp_tee.enclave.member.installation import Installation
+from xmtp_tee.enclave.operations.call import Call
+from xmtp_tee.enclave.operations.wallet import sign_identity_text
+from xmtp_tee.enclave.operations.xmtp.common import (
+    NANOSECONDS,
+    entropy_of,
+    installation_of,
+    random_bytes,
+)
+from xmtp_tee.enclave.purposes import KeyOperation
+from xmtp_tee.enclave.records import KeyRecord
+from xmtp_tee.enclave.views import owner_of
+from xmtp_tee.wire import messages as wire
+from xmtp_tee.wire.refusals import SigningRefusedError, XmtpNotFoundError
+from xmtp_tee.xmtp.key_packages import make_key_package
+from xmtp_tee.xmtp.members import Member, inbox_id
+from xmtp_tee.xmtp.registration import (
+    UnsignedUpdate,
+    register_installation,
+    revoke_installations,
+    with_signatures,
+)
+
+
+def register(call: Call, operation: wire.XmtpRegister) -> wire.XmtpRegistration:
+    """Sign the update that brings the installation in, and make its first key package."""
+    wallet = call.active(operation.wallet_key_id, KeyOperation.SIGN_IDENTITY_TEXT)
+    record = call.active(operation.identity_key_id, KeyOperation.MLS)
+    owner = owner_of(wallet)
+    if record.owner != owner:
+        raise SigningRefusedError("The identity key is another owner's than the wallet key")
+    inbox = inbox_id(Member.wallet(owner), operation.nonce)
+    unsigned = register_installation(
+        owner,
+        record.public_key,
+        call.now * NANOSECONDS,
+        existing_inbox=inbox if operation.inbox_exists else None,
+        nonce=operation.nonce,
+    )
+    rooms = call.parts.rooms
+    known = rooms.installation_or_none(call, record)
+    installation = known or Installation(inbox, random_bytes(call, 32))
+    package = make_key_package(rooms.key(call, record), inbox, call.now, entropy=entropy_of(call))
+    with call.mutation() as draft:
+        rooms.put_installation(draft, record, installation.with_package(package, call.now))
+    wallet_signature = _sign_text(call, wallet, unsigned, operation.nonce)
+    own_signature = _sign_text(call, record, unsigned, operation.nonce)
+    update = with_signatures(
+        unsigned,
+        wallet_signature=wallet_signature,
+        installation=(record.public_key, own_signature),
+    )
+    return wire.XmtpRegistration(
+        inbox_id=inbox,
+        installation=record.public_key,
+        identity_update=update.encode(),
+        key_package=package.encoded,
+    )
+
+
+def new_key_package(call: Call, operation: wire.XmtpNewKeyPackage) -> wire.XmtpKeyPackage:
+    """Make the installation's next key package."""
+    record, installation = installation_of(call, operation.identity_key_id)
+    rooms = call.parts.rooms
+    package = make_key_package(
+        rooms.key(call, record), installation.inbox_id, call.now, entropy=entropy_of(call)
+    )
+    with call.mutation() as draft:
+        rooms.put_installation(draft, record, installation.with_package(package, call.now))
+    return wire.XmtpKeyPackage(key_package=package.encoded)
+
+
+def revoke(call: Call, operation: wire.XmtpRevoke) -> wire.XmtpIdentityUpdate:
+    """Sign the update that revokes installations, if the wallet's rules allow it."""
+    wallet = call.active(operation.wallet_key_id, KeyOperation.SIGN_IDENTITY_TEXT)
+    record, installation = installation_of(call, operation.identity_key_id)
+    if record.owner != wallet.owner:
+        raise SigningRefusedError("The identity key is another owner's than the wallet key")
+    unsigned = revoke_installations(
+        installation.inbox_id, operation.installations, call.now * NANOSECONDS
+    )
+    signature = _sign_text(call, wallet, unsigned, _nonce_of(wallet, installation))
+    return wire.XmtpIdentityUpdate(
+        identity_update=with_signatures(unsigned, wallet_signature=signature).encode()
+    )
+
+
+def _sign_text(call: Call, record: KeyRecord, unsigned: UnsignedUpdate, nonce: int) -> bytes:
+    """Have the wallet's own operation sign: its rules and its bookkeeping are the same here."""
+    signed = sign_identity_text(
+        call,
+        wire.SignIdentityText(key_id=record.id, text=unsigned.text.render(), nonce=nonce),
+    )
+    return signed.signature
+
+
+def _nonce_of(wallet: KeyRecord, installation: Installation) -> int:
+    """The nonce that the inbox was created with: small numbers are what clients use."""
+    member = Member.wallet(owner_of(wallet))
+    for nonce in range(8):
+        if inbox_id(member, nonce) == installation.inbox_id:
+            return nonce
+    raise XmtpNotFoundError("The inbox is not the wallet's own", got=installation.inbox_id)

@@ -1,0 +1,110 @@
+"""What the network says: inboxes' logs, and welcomes."""
+
+from __future__ import annotations
+
+from xmtp_tee.enclave.member.installation import Installation
+from xmtp_tee.enclave.operations.call import Call
+from xmtp_tee.enclave.operations.xmtp.common import Answer, installation_of, judged, view
+from xmtp_tee.wire import messages as wire
+from xmtp_tee.xmtp.conversation import Conversation
+from xmtp_tee.xmtp.errors import WelcomeInvalidError
+from xmtp_tee.xmtp.identity_logs import LogEntry
+from xmtp_tee.xmtp.key_packages import InstallationKeyPackage
+from xmtp_tee.xmtp.proto.groups import WelcomeV1Pointer
+from xmtp_tee.xmtp.proto.mls_api import WelcomeMessage, WelcomePointer, WelcomeWrapperAlgorithm
+from xmtp_tee.xmtp.welcome import OpenedWelcome, WrappedWelcome, follow, unwrap, unwrap_pointer
+
+
+def learn(call: Call, operation: wire.XmtpLearn) -> Answer[wire.XmtpLearned]:
+    """Verify entries of an inbox's log."""
+    logs = call.parts.rooms.logs
+
+    def answer() -> wire.XmtpLearned:
+        entries = [LogEntry(each.sequence_id, each.update) for each in operation.entries]
+        logs.extend(operation.inbox_id, entries)
+        newest = logs.newest(operation.inbox_id)
+        if not newest:
+            return wire.XmtpLearned(newest=0, installations=())
+        inbox = logs.latest(operation.inbox_id)
+        return wire.XmtpLearned(
+            newest=newest, installations=inbox.installations, wallets=inbox.wallets
+        )
+
+    return judged(answer)
+
+
+def find_welcome(call: Call, operation: wire.XmtpFindWelcome) -> Answer[wire.XmtpDestination]:
+    """Say where a welcome lies."""
+    _, installation = installation_of(call, operation.identity_key_id)
+
+    def answer() -> wire.XmtpDestination:
+        message = WelcomeMessage.decode(operation.welcome)
+        if message.welcome_pointer is None:
+            return wire.XmtpDestination(topic=None)
+        return wire.XmtpDestination(
+            topic=_pointer(installation, message.welcome_pointer).destination
+        )
+
+    return judged(answer)
+
+
+def join(call: Call, operation: wire.XmtpJoin) -> Answer[wire.XmtpConversation]:
+    """Join the group of a welcome."""
+    record, installation = installation_of(call, operation.identity_key_id)
+    rooms = call.parts.rooms
+
+    def answer() -> wire.XmtpConversation:
+        message = WelcomeMessage.decode(operation.welcome)
+        package, opened = _opened(installation, message, operation.pointed)
+        conversation = Conversation.join(
+            opened.welcome, package, rooms.key(call, record), rooms.logs.at, call.now
+        )
+        if dict(installation.groups).get(conversation.id) is not None:
+            raise WelcomeInvalidError(
+                "The installation is in this group already", got=conversation.id.hex()
+            )
+        joined = installation.with_group(conversation.id, opened.message_cursor or 0)
+        with rooms.changed(call, record, conversation) as draft:
+            rooms.put_installation(draft, record, joined)
+        return view(conversation, joined)
+
+    return judged(answer)
+
+
+def _opened(
+    installation: Installation, message: WelcomeMessage, pointed: bytes | None
+) -> tuple[InstallationKeyPackage, OpenedWelcome]:
+    """Return the key package that was used, and the opened welcome."""
+    if message.welcome_pointer is not None:
+        package = _package(installation, message.welcome_pointer.hpke_public_key)
+        pointer = _pointer(installation, message.welcome_pointer)
+        lying = None if pointed is None else WelcomeMessage.decode(pointed).v1
+        if lying is None or lying.installation_key != pointer.destination:
+            raise WelcomeInvalidError("The welcome that a pointer leads to is missing")
+        return package, follow(pointer, WrappedWelcome(lying.data, lying.welcome_metadata))
+    if message.v1 is None:
+        raise WelcomeInvalidError("A welcome of an unknown version")
+    algorithm = _algorithm(message.v1.wrapper_algorithm)
+    package = _package(installation, message.v1.hpke_public_key)
+    wrapped = WrappedWelcome(message.v1.data, message.v1.welcome_metadata)
+    return package, unwrap(wrapped, package.wrapper_key(algorithm), algorithm)
+
+
+def _pointer(installation: Installation, sealed: WelcomePointer) -> WelcomeV1Pointer:
+    package = _package(installation, sealed.hpke_public_key)
+    algorithm = _algorithm(sealed.wrapper_algorithm)
+    return unwrap_pointer(sealed.welcome_pointer, package.wrapper_key(algorithm), algorithm)
+
+
+def _package(installation: Installation, public_key: bytes) -> InstallationKeyPackage:
+    package = installation.package_of(public_key)
+    if package is None:
+        raise WelcomeInvalidError("A welcome names a key package that is gone")
+    return package
+
+
+def _algorithm(number: int) -> WelcomeWrapperAlgorithm:
+    try:
+        return WelcomeWrapperAlgorithm(number or WelcomeWrapperAlgorithm.CURVE25519)
+    except ValueError:
+        raise WelcomeInvalidError("A welcome is wrapped in an unknown way", got=number) from None

@@ -1,0 +1,128 @@
+"""The successor's side of a hand-over: ``python -m xmtp_tee.enclave --receive-store-from SOCKET``.
+
+It gets the store key, wraps it for its own platform and has the old enclave keep that wrap in the
+store. From then on it opens the store like any enclave; the store key is not kept anywhere else.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import socket
+from pathlib import Path
+from typing import Final, TypeVar
+
+from xmtp_tee import hpke
+from xmtp_tee.attestation.drivers.base import Driver
+from xmtp_tee.enclave.handover import INFO, report_data
+from xmtp_tee.enclave.private_keys import wiped
+from xmtp_tee.enclave.sealing import KEY_SIZE, provider_of, wrap_store_key
+from xmtp_tee.errors import InvalidEvidenceError
+from xmtp_tee.wire import messages as wire
+from xmtp_tee.wire.codec import (
+    ServerMessageDecoder,
+    decode_result,
+    encode_request,
+    request,
+)
+from xmtp_tee.wire.errors import MessageUnexpectedError
+from xmtp_tee.wire.faults import to_exception
+from xmtp_tee.wire.limits import PROTOCOL_VERSION
+from xmtp_tee.wire.store_faults import SuccessorRefusedError
+
+log = logging.getLogger("xmtp_tee.enclave")
+
+_SUITE: Final = hpke.X25519_CHACHA20_POLY1305
+_TIMEOUT: Final = 30.0
+R = TypeVar("R", bound=wire.Message)
+
+
+class _Predecessor:
+    """One connection to the old enclave."""
+
+    def __init__(self, path: Path) -> None:
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.settimeout(_TIMEOUT)
+        self._decoder = ServerMessageDecoder()
+        self._number = 0
+        self._socket.connect(os.fspath(path))
+        self._socket.sendall(encode_request(wire.Hello(version=PROTOCOL_VERSION)))
+        if not isinstance(self._next(), wire.Welcome):
+            raise MessageUnexpectedError("The old enclave does not welcome its successor")
+
+    def ask(self, operation: wire.Operation, expected: type[R]) -> R:
+        self._number += 1
+        self._socket.sendall(encode_request(request(self._number, operation)))
+        answer = self._next()
+        if not isinstance(answer, wire.Reply) or answer.id != self._number:
+            raise MessageUnexpectedError("The old enclave answers another question")
+        result = decode_result(answer)
+        if not isinstance(result, expected):
+            raise MessageUnexpectedError("The old enclave answers another question")
+        return result
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def _next(self) -> wire.ServerMessage:
+        while (message := self._decoder.next_message()) is None:
+            data = self._socket.recv(1 << 16)
+            if not data:
+                raise MessageUnexpectedError("The old enclave hung up")
+            self._decoder.feed(data)
+        if isinstance(message, wire.Failure):
+            raise to_exception(message)
+        return message
+
+
+def receive_store(path: Path, driver: Driver, root: bytes, collateral: bytes) -> str:
+    """Have the enclave at ``path`` hand its store over to this platform; return the store's id.
+
+    ``root``: the certificate (DER) under which this enclave's evidence stands; ``collateral``: of
+    SGX and TDX, as JSON.
+
+    :raises SuccessorRefusedError: if the old enclave's policy does not approve this one
+    :raises XmtpTeeError: whatever else it answers
+    """
+    try:
+        old = _Predecessor(path)
+    except OSError as error:
+        raise SuccessorRefusedError(
+            "The old enclave cannot be reached", got=path, cause=error.strerror
+        ) from None
+    try:
+        issued = old.ask(wire.HandOverChallenge(), wire.HandOverNonce)
+        private, public = hpke.derive_key_pair(_SUITE, os.urandom(32))
+        aad = report_data(public, issued.nonce, issued.store_id)
+        handed = old.ask(
+            wire.HandOver(
+                nonce=issued.nonce,
+                successor_key=public,
+                tee=driver.tee.label,
+                quote=driver.quote(aad),
+                collateral=collateral,
+                root=root,
+            ),
+            wire.HandedOver,
+        )
+        if handed.store_id != issued.store_id:
+            raise InvalidEvidenceError("The old enclave speaks of two stores")
+        opened = hpke.open_(_SUITE, handed.enc, private, INFO, aad, handed.ciphertext)
+        with wiped(bytearray(opened)) as store_key, wiped(driver.seal_root()) as seal_root:
+            if len(store_key) != KEY_SIZE:
+                raise InvalidEvidenceError("What was handed over is no store key")
+            wrap = wrap_store_key(store_key, seal_root, issued.store_id, provider_of(driver))
+        old.ask(
+            wire.AcceptWrap(provider=wrap.provider, check=wrap.check, wrapped=wrap.wrapped),
+            wire.WrapAccepted,
+        )
+    finally:
+        old.close()
+    log.info("the store %s opens on this platform now", issued.store_id.hex())
+    return issued.store_id.hex()
+
+
+def received_line(store_id: str) -> str:
+    """Return what is printed at the end, as JSON."""
+    return json.dumps({"event": "received", "store_id": store_id})

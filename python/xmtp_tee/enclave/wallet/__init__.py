@@ -1,0 +1,1 @@
+"""What a wallet key may sign: parsed first, judged by the policy, never blind."""

@@ -1,0 +1,342 @@
+"""Backups through the enclave: what leaves, for whom, and what comes back as what."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+import pyrage
+import pytest
+from eth_account import Account
+
+from tests.backup.support import FACTS, sealed
+from tests.enclave.loopback import LoopbackKeys, allow_backups
+from tests.enclave.support import NOW, OWNER, STRANGER, FixedDriver, open_enclave
+from xmtp_tee import hpke
+from xmtp_tee.backup.container import encode_header, parse
+from xmtp_tee.backup.passwords import FLOOR
+from xmtp_tee.backup.ways import ForPassword
+from xmtp_tee.client.errors import EnclaveNotVerifiedError
+from xmtp_tee.client.models import KeyInfo
+from xmtp_tee.enclave.service import Enclave
+from xmtp_tee.errors import XmtpTeeError
+from xmtp_tee.wire import messages as wire
+from xmtp_tee.wire.backup_faults import (
+    BackupDoesNotOpenError,
+    BackupError,
+    BackupMalformedError,
+    BackupPasswordError,
+    BackupRecipientError,
+    BackupWayMissingError,
+    KeyNotExportableError,
+)
+from xmtp_tee.wire.faults import IdentityKeyExistsError, OperationNotAllowedError
+from xmtp_tee.wire.refusals import CallerNotAllowedError
+
+PASSWORD = "correct horse battery staple"
+
+
+@pytest.fixture(autouse=True)
+def cheap(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Argon2id at its floor."""
+    monkeypatch.setattr("xmtp_tee.enclave.operations.backup.ForPassword", at_the_floor)
+
+
+def at_the_floor(password: bytearray) -> ForPassword:
+    return ForPassword(password, FLOOR)
+
+
+@pytest.fixture
+def open_one(folder: Path) -> Iterator[Callable[[str], Enclave]]:
+    opened: list[Enclave] = []
+
+    def make(name: str) -> Enclave:
+        enclave = open_enclave(folder / name, FixedDriver(root=name.encode().ljust(32)))
+        opened.append(enclave)
+        allow_backups(enclave)
+        return enclave
+
+    yield make
+    for enclave in opened:
+        enclave.close()
+
+
+@pytest.fixture
+def home(open_one: Callable[[str], Enclave]) -> LoopbackKeys:
+    return LoopbackKeys(open_one("home"))
+
+
+@pytest.fixture
+def other(open_one: Callable[[str], Enclave]) -> LoopbackKeys:
+    """An enclave on another machine."""
+    return LoopbackKeys(open_one("other"))
+
+
+def identity(keys: LoopbackKeys, owner: bytes = OWNER) -> KeyInfo:
+    made = keys._call(wire.GenerateIdentityKey(owner=owner, exportable=True), wire.Key)
+    return KeyInfo.from_wire(made)
+
+
+def wallet(keys: LoopbackKeys) -> KeyInfo:
+    made = keys._call(wire.GenerateKey(purpose="wallet", exportable=True), wire.Key)
+    return KeyInfo.from_wire(made)
+
+
+def test_key_comes_back_by_password_and_signs_the_same(
+    home: LoopbackKeys, other: LoopbackKeys
+) -> None:
+    key = identity(home)
+    backup = home.export_encrypted(key.id, password=PASSWORD)
+    restored = other.import_from_backup(backup.data, password=PASSWORD)
+    assert restored.public_key == key.public_key
+    assert (restored.type, restored.purpose, restored.owner) == (key.type, key.purpose, key.owner)
+    assert other.sign(restored.id, b"message") == home.sign(key.id, b"message")
+
+
+def test_imported_key_says_so_for_ever(
+    home: LoopbackKeys, other: LoopbackKeys, open_one: Callable[[str], Enclave]
+) -> None:
+    key = identity(home)
+    assert key.provenance == "generated"
+    backup = home.export_encrypted(key.id, password=PASSWORD)
+    second = other.import_from_backup(backup.data, password=PASSWORD, exportable=True)
+    assert second.provenance == "imported"
+    again = other.export_encrypted(second.id, password=PASSWORD)
+    third = LoopbackKeys(open_one("third")).import_from_backup(again.data, password=PASSWORD)
+    assert third.provenance == "imported"
+    pre_key = other.generate_pre_key(second.id)
+    certificate = other.certify_key_bundle(
+        second.id, pre_key.id, chain_id=1, key_registry=b"\x01" * 20
+    )
+    assert certificate.provenance.label == "imported"
+
+
+def test_epochs_of_pre_keys_go_on_after_a_restore(home: LoopbackKeys, other: LoopbackKeys) -> None:
+    """The chain refuses an epoch that was used before."""
+    key = identity(home)
+    for _ in range(3):
+        home.generate_pre_key(key.id)
+    backup = home.export_encrypted(key.id, password=PASSWORD)
+    restored = other.import_from_backup(backup.data, password=PASSWORD)
+    assert other.generate_pre_key(restored.id).epoch == 4
+    assert other.generate_pre_key(restored.id).epoch == 5
+
+
+def test_installation_key_is_the_same_after_a_restore(
+    home: LoopbackKeys, other: LoopbackKeys
+) -> None:
+    key = identity(home)
+    derive = wire.DeriveInstallationKey(identity_key_id=key.id, device_id="phone")
+    before = home._call(derive, wire.Key)
+    backup = home.export_encrypted(key.id, password=PASSWORD)
+    restored = other.import_from_backup(backup.data, password=PASSWORD)
+    again = wire.DeriveInstallationKey(identity_key_id=restored.id, device_id="phone")
+    assert other._call(again, wire.Key).public_key == before.public_key
+
+
+@pytest.mark.parametrize(
+    "suite", [hpke.X25519_CHACHA20_POLY1305, hpke.XWING_CHACHA20_POLY1305], ids=["x25519", "x-wing"]
+)
+def test_key_comes_back_by_a_private_key_that_is_kept_elsewhere(
+    home: LoopbackKeys, other: LoopbackKeys, suite: hpke.Suite
+) -> None:
+    private, public = hpke.derive_key_pair(suite, os.urandom(32))
+    key = wallet(home)
+    backup = home.export_encrypted(key.id, public_keys=[public])
+    assert other.import_from_backup(backup.data, private_key=private).public_key == key.public_key
+    with pytest.raises(BackupWayMissingError):
+        home.import_from_backup(backup.data, private_key=os.urandom(32))
+
+
+def test_key_comes_back_by_shares(home: LoopbackKeys, other: LoopbackKeys) -> None:
+    key = wallet(home)
+    backup = home.export_encrypted(key.id, shares=(2, 3))
+    assert len(backup.shares) == 3
+    assert backup.shares[0] not in repr(backup)
+    with pytest.raises(BackupError):
+        other.import_from_backup(backup.data, shares=backup.shares[:1])
+    restored = other.import_from_backup(backup.data, shares=backup.shares[1:])
+    assert restored.public_key == key.public_key
+
+
+def test_key_goes_to_a_successor_enclave_and_no_other(
+    home: LoopbackKeys, other: LoopbackKeys, open_one: Callable[[str], Enclave]
+) -> None:
+    key = identity(home)
+    transport = other._connection.enclave.transport_key
+    backup = home.export_encrypted(key.id, successors=[transport])
+    with pytest.raises(BackupWayMissingError):
+        LoopbackKeys(open_one("third")).import_from_backup(backup.data)
+    assert other.import_from_backup(backup.data).public_key == key.public_key
+
+
+def test_all_versions_of_a_rotated_key_come_back(home: LoopbackKeys, other: LoopbackKeys) -> None:
+    made = home._call(wire.GenerateKey(purpose="aead", owner=OWNER, exportable=True), wire.Key)
+    sealed = home._call(wire.AeadSeal(key_id=made.id, plaintext=b"text", aad=b""), wire.Ciphertext)
+    home._call(wire.RotateKey(key_id=made.id), wire.Key)
+    backup = home.export_encrypted(made.id, password=PASSWORD)
+    restored = other.import_from_backup(backup.data, password=PASSWORD)
+    assert restored.version == 2
+    opened = other._call(
+        wire.AeadOpen(
+            key_id=restored.id, nonce=sealed.nonce, ciphertext=sealed.ciphertext, version=1
+        ),
+        wire.Plaintext,
+    )
+    assert opened.plaintext == b"text"
+
+
+def test_wallet_key_leaves_as_a_keystore_that_eth_account_opens(home: LoopbackKeys) -> None:
+    key = wallet(home)
+    document = home.export_keystore(key.id, PASSWORD)
+    opened = Account.from_key(Account.decrypt(document.decode(), PASSWORD))
+    assert opened.address == key.owner
+    with pytest.raises(BackupRecipientError):
+        home.export_keystore(identity(home).id, PASSWORD)
+
+
+def test_key_leaves_as_an_age_file_that_rage_opens(home: LoopbackKeys) -> None:
+    key = wallet(home)
+    holder = pyrage.x25519.Identity.generate()
+    document = msgspec.json.decode(
+        pyrage.decrypt(home.export_age(key.id, [str(holder.to_public())]), [holder])
+    )
+    assert document["public_key"] == key.public_key.hex()
+    assert Account.from_key(document["private_keys"]).address == key.owner
+    with pytest.raises(BackupRecipientError):
+        home.export_age(key.id, [])
+
+
+def test_key_that_was_not_made_exportable_does_not_leave(home: LoopbackKeys) -> None:
+    key = home.generate_identity_key(OWNER)
+    with pytest.raises(KeyNotExportableError):
+        home.export_encrypted(key.id, password=PASSWORD)
+
+
+@pytest.mark.parametrize("own", ["authority_key_id", "transport_key_id"])
+def test_enclaves_own_keys_do_not_leave(home: LoopbackKeys, own: str) -> None:
+    with pytest.raises(OperationNotAllowedError):
+        home.export_encrypted(getattr(home._connection.enclave, own), password=PASSWORD)
+
+
+def test_policy_that_became_stricter_keeps_exportable_keys_inside(home: LoopbackKeys) -> None:
+    key = identity(home)
+    allow_backups(home._enclave, exportable=False)
+    with pytest.raises(XmtpTeeError) as caught:
+        home.export_encrypted(key.id, password=PASSWORD)
+    assert int(caught.value.exit_code) == 4
+
+
+def test_backups_are_refused_by_default(folder: Path) -> None:
+    enclave = open_enclave(folder / "strict")
+    keys = LoopbackKeys(enclave)
+    key = keys.generate_identity_key(OWNER)
+    with pytest.raises(CallerNotAllowedError):
+        keys.export_encrypted(key.id, password=PASSWORD)
+    enclave.close()
+
+
+def test_password_does_not_go_to_an_enclave_that_was_not_verified(home: LoopbackKeys) -> None:
+    key = identity(home)
+    unverified = LoopbackKeys(home._enclave, verified=False)
+    with pytest.raises(EnclaveNotVerifiedError):
+        unverified.export_encrypted(key.id, password=PASSWORD)
+    backup = unverified.export_encrypted(key.id, password=PASSWORD, unverified_enclave=True)
+    with pytest.raises(EnclaveNotVerifiedError):
+        unverified.import_from_backup(backup.data, password=PASSWORD)
+
+
+def test_short_password_is_refused(home: LoopbackKeys) -> None:
+    with pytest.raises(BackupPasswordError):
+        home.export_encrypted(identity(home).id, password="short")
+
+
+def test_backup_without_a_way_in_is_refused(home: LoopbackKeys) -> None:
+    with pytest.raises(BackupRecipientError):
+        home.export_encrypted(identity(home).id)
+
+
+def test_sealed_password_serves_no_other_request(home: LoopbackKeys, other: LoopbackKeys) -> None:
+    """Attack: the host replays what a client sealed to the enclave, over another backup."""
+    key = identity(home)
+    seen: list[wire.ImportKey] = []
+    backup, second = (home.export_encrypted(key.id, password=PASSWORD) for _ in range(2))
+    genuine = other._call
+
+    def watching(operation: object, expected: object) -> object:
+        assert isinstance(operation, wire.ImportKey)
+        seen.append(operation)
+        raise BackupDoesNotOpenError("watched")
+
+    other._call = watching  # type: ignore[method-assign]
+    with pytest.raises(BackupDoesNotOpenError):
+        other.import_from_backup(backup.data, password=PASSWORD)
+    (operation,) = seen
+    with pytest.raises(BackupDoesNotOpenError):
+        genuine(msgspec.structs.replace(operation, container=second.data), wire.Key)
+    with pytest.raises(BackupDoesNotOpenError):
+        home._call(operation, wire.Key)
+    assert genuine(operation, wire.Key).public_key == key.public_key
+
+
+def test_owner_keeps_one_identity_key(home: LoopbackKeys) -> None:
+    backup = home.export_encrypted(identity(home).id, password=PASSWORD)
+    with pytest.raises(IdentityKeyExistsError):
+        home.import_from_backup(backup.data, password=PASSWORD)
+
+
+LIES = {
+    "another public key": {"public_key": bytes(32)},
+    "another purpose": {"purpose": "aead", "key_type": "aes-256-gcm"},
+    "the enclave's authority": {"purpose": "authority", "key_type": "secp256k1"},
+    "a pre-key": {"purpose": "pre-key", "key_type": "x25519"},
+    "an unknown purpose": {"purpose": "anything"},
+    "without an owner": {"owner": None},
+    "a stranger's": {"owner": STRANGER},
+    "a wrong type": {"key_type": "x25519"},
+    "a floor above its version": {"minimum_version": 2},
+}
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_backup_whose_facts_were_changed_brings_no_key(
+    home: LoopbackKeys, other: LoopbackKeys, lie: str
+) -> None:
+    container = parse(home.export_encrypted(identity(home).id, password=PASSWORD).data)
+    facts = msgspec.structs.replace(container.header.key, **LIES[lie])
+    header = msgspec.structs.replace(container.header, key=facts)
+    before = other._enclave._parts.store.epoch
+    with pytest.raises((BackupDoesNotOpenError, BackupMalformedError, OperationNotAllowedError)):
+        other.import_from_backup(encode_header(header) + container.body, password=PASSWORD)
+    assert other._enclave._parts.store.epoch == before
+
+
+def test_genuinely_sealed_lie_brings_no_key(other: LoopbackKeys) -> None:
+    """Attack: a container made by somebody else's program, whose public key is another's."""
+    data, _ = sealed()
+    with pytest.raises(BackupMalformedError, match="does not belong"):
+        other.import_from_backup(data, password=PASSWORD)
+    assert FACTS.public_key == parse(data).header.key.public_key
+
+
+def test_wrong_password_and_damaged_backup_look_alike(
+    home: LoopbackKeys, other: LoopbackKeys
+) -> None:
+    data = home.export_encrypted(identity(home).id, password=PASSWORD).data
+    answers = []
+    for backup, password in ((data, PASSWORD + "!"), (data[:-1] + bytes([data[-1] ^ 1]), PASSWORD)):
+        with pytest.raises(BackupDoesNotOpenError) as caught:
+            other.import_from_backup(backup, password=password)
+        answers.append(caught.value.as_dict())
+    assert answers[0] == answers[1]
+    assert other._enclave._parts.store.count == 2
+
+
+def test_audit_names_exports_and_imports(home: LoopbackKeys) -> None:
+    key = identity(home)
+    home.export_encrypted(key.id, password=PASSWORD)
+    page = home._enclave.handle(wire.ReadAudit(), NOW)
+    assert isinstance(page, wire.AuditPage)
+    assert any(b"export-key" in entry for entry in page.entries)

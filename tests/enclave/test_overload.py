@@ -1,0 +1,87 @@
+"""A thousand hostile connections: the others keep at least half of their throughput, memory stays bounded,
+nothing that was acknowledged is lost."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.enclave.support import OWNER, EnclaveProcess
+from xmtp_tee.client.key_manager import KeyManager
+from xmtp_tee.wire import messages as wire
+from xmtp_tee.wire.codec import encode_request, request
+
+ROOT = Path(__file__).parents[2]
+MEMORY = 64 << 20
+"""What a flood may add to the enclave's memory: 32 MiB of frames, and what surrounds them."""
+
+
+def throughput(path: Path, key_id: str, seconds: float) -> float:
+    frame = encode_request(request(1, wire.Sign(key_id=key_id, message=b"m" * 200)))
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.enclave_load", str(path), str(seconds), "4"],
+        input=frame.hex(), capture_output=True, text=True, cwd=ROOT, check=True,
+    )  # fmt: skip
+    return float(json.loads(done.stdout)["per_second"])
+
+
+def memory_of(pid: int) -> int:
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.partition("VmRSS:")[2].split()[0]) << 10
+
+
+@contextmanager
+def flood(path: Path) -> Iterator[subprocess.Popen[str]]:
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.enclave.overload", str(path)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT,
+    ) as attackers:  # fmt: skip
+        assert attackers.stdout is not None
+        assert attackers.stdin is not None
+        assert attackers.stdout.readline() == "ready\n"
+        try:
+            yield attackers
+            attackers.stdin.write("\n")
+            attackers.stdin.flush()
+            rounds, _ = map(int, attackers.stdout.readline().split())
+            assert rounds > 5
+        finally:
+            attackers.kill()
+
+
+def overload(folder: Path, rounds: int, seconds: float) -> None:
+    shares = []
+    with EnclaveProcess(folder, "--log-level", "error") as process:
+        with KeyManager(process.socket) as keys:
+            key_id = keys.generate_identity_key(OWNER).id
+            throughput(process.socket, key_id, 0.2)
+            before = memory_of(process.process.pid)
+            made = []
+            for number in range(rounds):
+                quiet = throughput(process.socket, key_id, seconds)
+                with flood(process.socket):
+                    throughput(process.socket, key_id, 0.5)
+                    shares.append(throughput(process.socket, key_id, seconds) / quiet)
+                    owner = (number + 1).to_bytes(20, "big")
+                    made.append(keys.generate_identity_key(owner).id)
+                    assert memory_of(process.process.pid) - before < MEMORY
+            assert all(keys.get_key(each).id == each for each in made)
+        assert process.process.poll() is None
+    # The best of them: other programs on the machine take from both, and at any time.
+    assert max(shares) >= 0.5, shares
+
+
+def test_well_behaved_clients_keep_half_of_their_throughput_in_a_flood(folder: Path) -> None:
+    overload(folder, 2, 0.7)
+
+
+@pytest.mark.proof
+@pytest.mark.timeout(600)
+def test_flood_for_long(folder: Path) -> None:
+    overload(folder, 5, 6.0)
