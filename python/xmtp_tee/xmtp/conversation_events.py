@@ -30,7 +30,9 @@ class GroupChanged:
 
 @dataclass(frozen=True, slots=True)
 class Welcoming:
-    """A welcome that our own commit, which has won, owes to an installation."""
+    """A welcome that our own commit, which has won, owes to an installation. ``wrapper_key``: the public key
+    that it is wrapped to, by which the installation finds the key package that was used.
+    """
 
     installation: bytes
     wrapper_key: bytes

@@ -70,6 +70,13 @@ class Inbox:
         """The wallets and passkeys, in the order in which they came in."""
         return tuple(m for m in self.members if m.kind is not MemberKind.INSTALLATION)
 
+    @property
+    def wallets(self) -> tuple[bytes, ...]:
+        """The wallets' addresses (20 bytes), in the order in which they came in."""
+        return tuple(
+            bytes.fromhex(m.value[2:]) for m in self.members if m.kind is MemberKind.ETHEREUM
+        )
+
     def has_installation(self, key: bytes) -> bool:
         """Whether this installation belongs to the inbox now."""
         return Member.installation(key) in self.members

@@ -73,10 +73,11 @@ class InstallationKeyPackage:
         """What is uploaded: a KeyPackage, TLS presentation."""
         return self.secrets.package.encoded
 
-    @property
-    def init_key(self) -> bytes:
-        """The X25519 init key, by which a welcome names the key package that it uses."""
-        return self.secrets.package.init_key
+    def is_named_by(self, public_key: bytes) -> bool:
+        """Whether a welcome that was wrapped to this public key uses this key package: old clients wrap to
+        the init key, others to the wrapper key.
+        """
+        return public_key in (self.secrets.package.init_key, self.wrapper_public)
 
     def wrapper_key(self, algorithm: WelcomeWrapperAlgorithm) -> bytes:
         """Return the private key that a welcome wrapped so opens with."""
@@ -188,9 +189,9 @@ class XmtpIdentities:
         """Refuse: XMTP's groups have no external senders."""
         raise CredentialRefusedError("A group has an external sender")
 
-    def same_client(self, left: LeafNode, right: LeafNode) -> bool:
-        """Whether two leaves are the same installation."""
-        return left.signature_key == right.signature_key
+    def client(self, leaf: LeafNode) -> bytes:
+        """Return what an installation is, and no two of them share."""
+        return leaf.signature_key
 
 
 def _inbox_id(credential: Credential) -> str:

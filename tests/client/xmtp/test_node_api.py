@@ -9,22 +9,22 @@ import pytest
 
 pytest.importorskip("grpc", reason="grpcio is not installed")
 
-from tests.xmtp.identity_support import (  # noqa: E402
+from tests.xmtp.identity_support import (
     InstallationActor,
     WalletActor,
     add,
     create,
     update,
 )
-from xmtp_tee.client.xmtp.errors import (  # noqa: E402
+from xmtp_tee.client.xmtp.errors import (
     NetworkRefusedError,
     NetworkUnavailableError,
 )
-from xmtp_tee.client.xmtp.node_api import NodeApi, welcome_id  # noqa: E402
-from xmtp_tee.devnode import DevNode  # noqa: E402
-from xmtp_tee.errors import UsageError  # noqa: E402
-from xmtp_tee.xmtp.members import inbox_id  # noqa: E402
-from xmtp_tee.xmtp.proto import mls_api  # noqa: E402
+from xmtp_tee.client.xmtp.node_api import NodeApi, welcome_id
+from xmtp_tee.devnode import DevNode
+from xmtp_tee.errors import UsageError
+from xmtp_tee.xmtp.members import inbox_id
+from xmtp_tee.xmtp.proto import mls_api
 
 OWNER = WalletActor("owner")
 INBOX = inbox_id(OWNER.member, 1)

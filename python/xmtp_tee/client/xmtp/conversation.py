@@ -1,0 +1,344 @@
+"""One conversation: send, read, change."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from xmtp_tee.client.xmtp.database import SealedMessage
+from xmtp_tee.client.xmtp.errors import ConversationError, MemberRefusedError
+from xmtp_tee.client.xmtp.models import (
+    Consent,
+    ConversationInfo,
+    Member,
+    Message,
+    PeerStanding,
+)
+from xmtp_tee.wire import messages as wire
+from xmtp_tee.xmtp.content import LEAVE_REQUEST, decode_content, encode_leave_request, encode_text
+from xmtp_tee.xmtp.errors import XmtpDataError
+from xmtp_tee.xmtp.proto.mls_api import GroupMessageInputV1, GroupMessageV1, WelcomeMessageInput
+
+if TYPE_CHECKING:
+    from xmtp_tee.client.xmtp.client import XmtpClient
+
+R = TypeVar("R", bound=wire.Message)
+
+_ATTEMPTS: Final = 5
+"""How often a commit is made anew when others' commits win."""
+
+_NEWCOMERS: Final = 30
+"""Inboxes that one commit brings in."""
+
+_REFRESH_SECONDS: Final = 5.0
+"""How long the members' logs count as fresh before a message is sent, as in libxmtp."""
+
+
+class Conversation:
+    """A conversation of one client. Made by ``client.conversations``."""
+
+    def __init__(self, client: XmtpClient, info: ConversationInfo) -> None:
+        self._client = client
+        self._info = info
+        self._lock = asyncio.Lock()
+        self._refreshed = 0.0
+        self._leaving: set[str] = set()
+        self._has_won = False
+
+    def __repr__(self) -> str:
+        return f"<Conversation {self.id.hex()}>"
+
+    # --- looking ----------------------------------------------------------------------------------
+
+    @property
+    def id(self) -> bytes:
+        """The group's id."""
+        return self._info.id
+
+    @property
+    def info(self) -> ConversationInfo:
+        """Name, members and the like, as of the last sync."""
+        return self._info
+
+    @property
+    def consent(self) -> Consent:
+        """Whether the user wants this conversation; kept on this host."""
+        return self._client.database.consent(self.id)
+
+    def set_consent(self, consent: Consent) -> None:
+        """Note whether the user wants this conversation."""
+        self._client.database.set_consent(self.id, consent)
+
+    async def messages(self, limit: int = 100) -> list[Message]:
+        """Return the newest messages, oldest first, opened by the enclave."""
+        kept = self._client.database.messages(self.id, limit)
+        opened: list[Message] = []
+        for start in range(0, len(kept), 100):
+            part = kept[start : start + 100]
+            history = await self._client.member.ask(
+                wire.XmtpOpenHistory(
+                    identity_key_id=self._client.member.key_id,
+                    group_id=self.id,
+                    sealed=tuple(each.sealed for each in part),
+                ),
+                wire.XmtpHistory,
+            )
+            opened += [
+                self._message(
+                    found.message_id, found.sender, found.sent_ns, found.content, own=each.own
+                )
+                for each, found in zip(part, history.messages, strict=True)
+            ]
+        return opened
+
+    async def peers(self) -> list[PeerStanding]:
+        """Return, for every installation here, whether the registry vouches for its enclave, and why not."""
+        return await self._client.standing_of(self._info.members)
+
+    # --- sending ----------------------------------------------------------------------------------
+
+    async def send(self, text: str) -> bytes:
+        """Send a text; return the message's id."""
+        return await self.send_content(encode_text(text))
+
+    async def send_content(self, content: bytes) -> bytes:
+        """Send an encoded content (``xmtp.mls.message_contents.EncodedContent``).
+
+        :raises ConversationError: we are no member any more
+        """
+        async with self._lock:
+            self._require_active()
+            await self._follow_members()
+            outgoing = await self._ask(
+                wire.XmtpSend(
+                    identity_key_id=self._client.member.key_id, group_id=self.id, content=content
+                ),
+                wire.XmtpOutgoing,
+            )
+            await self._publish(outgoing.message)
+            self._client.database.add_message(
+                self.id, SealedMessage(outgoing.message_id, outgoing.sealed, own=True)
+            )
+            return outgoing.message_id
+
+    # --- changing ---------------------------------------------------------------------------------
+
+    async def add_members(self, members: Sequence[str]) -> None:
+        """Bring inboxes in: inbox ids or wallet addresses."""
+        inboxes = await self._client.inboxes_of(members)
+        await self._change_members(add=inboxes)
+
+    async def remove_members(self, members: Sequence[str]) -> None:
+        """Take inboxes out: inbox ids or wallet addresses."""
+        inboxes = await self._client.inboxes_of(members)
+        await self._change_members(remove=inboxes)
+
+    async def rename(self, name: str) -> None:
+        """Give the group another name."""
+        key_id = self._client.member.key_id
+        await self._commit(
+            lambda: wire.XmtpRename(identity_key_id=key_id, group_id=self.id, name=name)
+        )
+
+    async def renew_keys(self) -> None:
+        """Renew our own keys."""
+        async with self._lock:
+            await self._commit_locked(self._renewal)
+
+    async def leave(self) -> None:
+        """Ask to be removed; an admin's client does it. A direct message cannot be left."""
+        if self._info.dm_with is not None:
+            raise ConversationError("A direct message cannot be left")
+        await self.send_content(encode_leave_request())
+
+    # --- syncing ----------------------------------------------------------------------------------
+
+    async def sync(self) -> list[Message]:
+        """Read what is new at the node; return the new messages of others."""
+        async with self._lock:
+            found = await self._read_new()
+            await self._let_go()
+            return found
+
+    async def take(self, message: GroupMessageV1) -> None:
+        """Read one message that a stream brought, unless it was read already."""
+        async with self._lock:
+            if message.id > self._cursor():
+                await self._process(message)
+                await self._let_go()
+
+    async def _read_new(self) -> list[Message]:
+        found: list[Message] = []
+        for message in await self._client.member.node.group_messages(self.id, self._cursor()):
+            found += await self._process(message)
+        return found
+
+    def _cursor(self) -> int:
+        return max(self._client.database.cursor(self.id), self._client.joined_at(self.id))
+
+    async def _process(self, message: GroupMessageV1) -> list[Message]:
+        database = self._client.database
+        try:
+            event = await self._ask(
+                wire.XmtpProcess(
+                    identity_key_id=self._client.member.key_id,
+                    group_id=self.id,
+                    message=message.data,
+                    message_id=message.id,
+                    sent_ns=message.created_ns,
+                ),
+                wire.XmtpEvent,
+            )
+        except MemberRefusedError as error:
+            # A wrong message is everybody's to skip: a stale commit, a stranger's noise.
+            self._client.note_refusal(self.id, message.id, error)
+            database.advance(self.id, message.id)
+            return []
+        if event.welcomes:
+            await self._client.member.node.send_welcomes(
+                [WelcomeMessageInput.decode(encoded) for encoded in event.welcomes]
+            )
+        if event.kind == "change":
+            self._has_won = self._has_won or event.own
+            await self._look()
+        shown: list[Message] = []
+        with database.change():
+            if event.kind == "message" and event.sender is not None:
+                database.add_message(
+                    self.id, SealedMessage(event.message_id, event.sealed, own=False)
+                )
+                shown = [
+                    self._message(event.message_id, event.sender, message.created_ns, event.content)
+                ]
+            database.advance(self.id, message.id)
+        for each in shown:
+            self._client.show(each)
+            if each.content_type.startswith(f"xmtp.org/{LEAVE_REQUEST.type_id}:"):
+                self._leaving.add(each.sender.inbox_id)
+        return shown
+
+    async def _let_go(self) -> None:
+        """Remove who asked to leave, if we are an admin."""
+        own = self._client.inbox_id
+        if own not in (*self._info.admins, *self._info.super_admins):
+            self._leaving.clear()
+        leaving = tuple(sorted((self._leaving & set(self._info.inboxes)) - {own}))
+        self._leaving.clear()
+        if leaving:
+            await self._commit_locked(lambda: self._members(remove=leaving))
+
+    # --- commits ----------------------------------------------------------------------------------
+
+    async def _change_members(
+        self, add: tuple[str, ...] = (), remove: tuple[str, ...] = ()
+    ) -> None:
+        async with self._lock:
+            self._require_active()
+            await self._client.member.learn([*self._info.inboxes, *add])
+            # A commit and the key packages for it travel in one request: many newcomers come in several.
+            for start in range(0, max(len(add), 1), _NEWCOMERS):
+                part = add[start : start + _NEWCOMERS]
+                await self._commit_locked(functools.partial(self._members, part, remove))
+                remove = ()
+
+    async def _commit(self, make: Callable[[], wire.Message]) -> None:
+        async with self._lock:
+            await self._commit_locked(make)
+
+    async def _commit_locked(self, make: Callable[[], wire.Message]) -> None:
+        """Make a commit, publish it, and read on until it has won; make it anew when another has."""
+        self._require_active()
+        for _ in range(_ATTEMPTS):
+            await self._read_new()
+            if (await self._look()).has_pending_commit:
+                # Left from an earlier run: it never came back, so it never reached the node.
+                await self._drop_commit()
+            self._has_won = False
+            outgoing = await self._ask(make(), wire.XmtpOutgoing)
+            await self._publish(outgoing.message)
+            await self._read_new()
+            if self._has_won:
+                await self._look()
+                return
+            await self._drop_commit()
+        raise ConversationError(
+            "Others' commits overtook ours every time", got=f"{_ATTEMPTS} attempts"
+        )
+
+    async def _drop_commit(self) -> None:
+        await self._ask(
+            wire.XmtpDropCommit(identity_key_id=self._client.member.key_id, group_id=self.id),
+            wire.XmtpConversation,
+        )
+
+    async def _follow_members(self) -> None:
+        """Before we send: renew keys that a welcome used, and bring in members' new installations."""
+        loop = asyncio.get_running_loop()
+        if (await self._look()).renew_first:
+            await self._commit_locked(self._renewal)
+        if loop.time() - self._refreshed < _REFRESH_SECONDS and self._refreshed:
+            return
+        learned = await self._client.member.learn(self._info.inboxes)
+        present = {member.installation_id for member in self._info.members}
+        wanted = {key for each in learned.values() for key in each.installations}
+        if wanted != present:
+            await self._commit_locked(self._members)
+        self._refreshed = loop.time()
+
+    def _members(
+        self, add: tuple[str, ...] = (), remove: tuple[str, ...] = ()
+    ) -> wire.XmtpChangeMembers:
+        return wire.XmtpChangeMembers(
+            identity_key_id=self._client.member.key_id, group_id=self.id, add=add, remove=remove
+        )
+
+    def _renewal(self) -> wire.XmtpRenewKeys:
+        return wire.XmtpRenewKeys(identity_key_id=self._client.member.key_id, group_id=self.id)
+
+    # --- inside -----------------------------------------------------------------------------------
+
+    async def _ask(self, operation: wire.Message, expected: type[R]) -> R:
+        return await self._client.member.ask(operation, expected)
+
+    async def _publish(self, message: bytes) -> None:
+        await self._client.member.node.send_group_messages([GroupMessageInputV1(data=message)])
+
+    async def _look(self) -> wire.XmtpConversation:
+        found = await self._ask(
+            wire.XmtpGetConversation(identity_key_id=self._client.member.key_id, group_id=self.id),
+            wire.XmtpConversation,
+        )
+        self._info = ConversationInfo.from_wire(found)
+        return found
+
+    def _require_active(self) -> None:
+        if not self._info.is_active:
+            raise ConversationError("We are no member of this conversation any more")
+
+    def _message(
+        self,
+        message_id: bytes,
+        sender: wire.XmtpMember,
+        sent_ns: int,
+        content: bytes,
+        *,
+        own: bool = False,
+    ) -> Message:
+        try:
+            decoded = decode_content(content)
+            kind, data, text = decoded.type_name, decoded.data, decoded.text
+        except XmtpDataError:
+            # A member may send anything; what it is, the application cannot learn from us.
+            kind, data, text = "unknown", content, None
+        return Message(
+            id=message_id,
+            conversation_id=self.id,
+            sender=Member.from_wire(sender),
+            sent_ns=sent_ns,
+            content_type=kind,
+            content=data,
+            text=text,
+            is_own=own,
+        )

@@ -1,0 +1,91 @@
+"""What an application sees of conversations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from xmtp_tee.wire import messages as wire
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """An installation in a conversation."""
+
+    inbox_id: str
+    installation_id: bytes
+
+    @classmethod
+    def from_wire(cls, member: wire.XmtpMember) -> Member:
+        """As the enclave says it."""
+        return cls(member.inbox_id, member.installation)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message of a conversation. ``text``: of text messages the text, of others their fallback or None;
+    ``content_type`` as the network writes it. ``sent_ns``: the node's time in nanoseconds.
+    """
+
+    id: bytes
+    conversation_id: bytes
+    sender: Member
+    sent_ns: int
+    content_type: str
+    content: bytes = field(repr=False)
+    text: str | None = field(repr=False)
+    is_own: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ConversationInfo:
+    """A conversation as its members agree on it."""
+
+    id: bytes
+    epoch: int
+    is_active: bool
+    dm_with: str | None
+    name: str
+    description: str
+    creator: str
+    members: tuple[Member, ...]
+    admins: tuple[str, ...]
+    super_admins: tuple[str, ...]
+
+    @property
+    def inboxes(self) -> tuple[str, ...]:
+        """The members' inbox ids, each once."""
+        return tuple(dict.fromkeys(member.inbox_id for member in self.members))
+
+    @classmethod
+    def from_wire(cls, conversation: wire.XmtpConversation) -> ConversationInfo:
+        """As the enclave says it."""
+        return cls(
+            id=conversation.group_id,
+            epoch=conversation.epoch,
+            is_active=conversation.is_active,
+            dm_with=conversation.dm_with,
+            name=conversation.name,
+            description=conversation.description,
+            creator=conversation.creator,
+            members=tuple(map(Member.from_wire, conversation.members)),
+            admins=conversation.admins,
+            super_admins=conversation.super_admins,
+        )
+
+
+class Consent(StrEnum):
+    """Whether the user wants a conversation."""
+
+    UNKNOWN = "unknown"
+    ALLOWED = "allowed"
+    DENIED = "denied"
+
+
+@dataclass(frozen=True, slots=True)
+class PeerStanding:
+    """Whether the registry vouches that an installation lives in an enclave, and if not, why not."""
+
+    member: Member
+    attested: bool
+    reason: str

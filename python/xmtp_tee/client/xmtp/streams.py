@@ -1,0 +1,103 @@
+"""Messages as they come: one stream of welcomes, one of all groups, taken up again when they break."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+from xmtp_tee.client.xmtp.errors import NetworkUnavailableError
+from xmtp_tee.client.xmtp.models import Message
+
+if TYPE_CHECKING:
+    from xmtp_tee.client.xmtp.client import XmtpClient
+
+log = logging.getLogger("xmtp_tee.client.xmtp")
+
+_PATIENCE: Final = (0.1, 0.5, 1.0, 2.0, 5.0)
+"""Seconds between attempts to take a broken stream up again; the last repeats."""
+
+
+async def stream_messages(client: XmtpClient) -> AsyncIterator[Message]:
+    """Yield others' messages of all conversations, oldest first, for ever."""
+    queue: asyncio.Queue[Message | BaseException] = asyncio.Queue()
+    changed = asyncio.Event()
+    client.changes.append(changed)
+    stop_listening = client.listen(queue.put_nowait)
+    tasks = [
+        asyncio.create_task(_keep(queue, lambda: _welcomes(client))),
+        asyncio.create_task(_keep(queue, lambda: _groups(client, changed))),
+    ]
+    try:
+        while True:
+            item = await queue.get()
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+    finally:
+        stop_listening()
+        client.changes.remove(changed)
+        for task in tasks:
+            task.cancel()
+        for task in tasks:
+            with suppress(asyncio.CancelledError):
+                await task
+
+
+async def _keep(
+    queue: asyncio.Queue[Message | BaseException], run: Callable[[], Coroutine[None, None, None]]
+) -> None:
+    """Run a stream again and again while the network is to blame; hand on any other fault."""
+    attempt = 0
+    while True:
+        try:
+            await run()
+            attempt = 0
+        except NetworkUnavailableError as error:
+            log.info("a stream broke: %s", error)
+            await asyncio.sleep(_PATIENCE[min(attempt, len(_PATIENCE) - 1)])
+            attempt += 1
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:  # noqa: BLE001  (the stream's reader raises it)
+            queue.put_nowait(error)
+            return
+
+
+async def _welcomes(client: XmtpClient) -> None:
+    cursor = client.database.cursor(client.installation_id)
+    async for welcome in client.member.node.stream_welcomes(client.installation_id, cursor):
+        if await client.conversations.take(welcome) is not None:
+            client.announce()
+            await client.renew_key_package()
+
+
+async def _groups(client: XmtpClient, changed: asyncio.Event) -> None:
+    """Read all groups until there is one more; what came meanwhile is read from the cursors."""
+    changed.clear()
+    cursors = []
+    for conversation in await client.conversations.list():
+        await conversation.sync()
+        cursors.append((conversation.id, client.database.cursor(conversation.id)))
+    if not cursors:
+        await changed.wait()
+        return
+    reading = asyncio.create_task(_read(client, cursors))
+    waiting = asyncio.create_task(changed.wait())
+    try:
+        await asyncio.wait((reading, waiting), return_when=asyncio.FIRST_COMPLETED)
+        if reading.done():
+            reading.result()
+    finally:
+        for task in (reading, waiting):
+            task.cancel()
+            with suppress(asyncio.CancelledError, NetworkUnavailableError):
+                await task
+
+
+async def _read(client: XmtpClient, cursors: list[tuple[bytes, int]]) -> None:
+    async for message in client.member.node.stream_group_messages(cursors):
+        conversation = await client.conversations.get(message.group_id)
+        await conversation.take(message)

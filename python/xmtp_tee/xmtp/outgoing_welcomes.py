@@ -1,0 +1,97 @@
+"""From the welcomes that a commit owes to what goes to the node: sealed to each, or behind one pointer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from xmtp_tee.hpke import HpkeError
+from xmtp_tee.xmtp.conversation_events import Welcoming
+from xmtp_tee.xmtp.proto.mls_api import (
+    WelcomeMessageInput,
+    WelcomeMessageInputV1,
+    WelcomePointerInput,
+    WelcomeWrapperAlgorithm,
+)
+from xmtp_tee.xmtp.welcome import wrap, wrap_behind_pointer, wrap_pointer
+
+Entropy = Callable[[int], bytes]
+
+POINTER_THRESHOLD: Final = 2
+"""With more installations than this that read pointers, one welcome serves them all (XIP-74)."""
+
+_XWING: Final = WelcomeWrapperAlgorithm.XWING_MLKEM_768_DRAFT_6
+
+
+def seal_welcomes(
+    owed: Sequence[Welcoming], message_cursor: int, *, entropy: Entropy
+) -> list[WelcomeMessageInput]:
+    """Return what is sent to the node. ``message_cursor``: the node's id of the commit that won.
+
+    A welcome behind a pointer comes before its pointers, so that none leads nowhere. An installation whose
+    wrapper key cannot be used gets none: the commit has won, and the others must not wait for it.
+    """
+    pointed = [each for each in owed if each.reads_pointers and each.wrapper_algorithm == _XWING]
+    if len(pointed) <= POINTER_THRESHOLD:
+        pointed = []
+    single = [each for each in owed if each not in pointed]
+    return [
+        *(
+            sealed
+            for each in single
+            if (sealed := _sealed(each, message_cursor, entropy=entropy)) is not None
+        ),
+        *_behind_pointer(pointed, message_cursor, entropy=entropy),
+    ]
+
+
+def _sealed(
+    each: Welcoming, message_cursor: int, *, entropy: Entropy
+) -> WelcomeMessageInput | None:
+    algorithm = WelcomeWrapperAlgorithm(each.wrapper_algorithm)
+    try:
+        wrapped = wrap(each.welcome, message_cursor, each.wrapper_key, algorithm, entropy=entropy)
+    except HpkeError:
+        return None
+    return WelcomeMessageInput(
+        v1=WelcomeMessageInputV1(
+            installation_key=each.installation,
+            data=wrapped.data,
+            hpke_public_key=each.wrapper_key,
+            wrapper_algorithm=algorithm,
+            welcome_metadata=wrapped.metadata,
+        )
+    )
+
+
+def _behind_pointer(
+    owed: Sequence[Welcoming], message_cursor: int, *, entropy: Entropy
+) -> list[WelcomeMessageInput]:
+    if not owed:
+        return []
+    lying = wrap_behind_pointer(owed[0].welcome, message_cursor, entropy=entropy)
+    welcome = WelcomeMessageInput(
+        v1=WelcomeMessageInputV1(
+            installation_key=lying.destination,
+            data=lying.wrapped.data,
+            wrapper_algorithm=WelcomeWrapperAlgorithm.SYMMETRIC_KEY,
+            welcome_metadata=lying.wrapped.metadata,
+        )
+    )
+    pointers = [_pointer(lying.pointer, each, entropy=entropy) for each in owed]
+    return [welcome, *(pointer for pointer in pointers if pointer is not None)]
+
+
+def _pointer(pointer: bytes, each: Welcoming, *, entropy: Entropy) -> WelcomeMessageInput | None:
+    try:
+        sealed = wrap_pointer(pointer, each.wrapper_key, _XWING, entropy=entropy)
+    except HpkeError:
+        return None
+    return WelcomeMessageInput(
+        welcome_pointer=WelcomePointerInput(
+            installation_key=each.installation,
+            welcome_pointer=sealed,
+            hpke_public_key=each.wrapper_key,
+            wrapper_algorithm=_XWING,
+        )
+    )
