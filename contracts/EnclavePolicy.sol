@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {Ownable, Ownable2Step} from "@openzeppelin/contracts/access/Ownable2Step.sol";
+import {EnumerableSet} from "@openzeppelin/contracts/utils/structs/EnumerableSet.sol";
 
 import {AssuranceLevel, PlatformJudgement, TcbStatus, TeeKind} from "./interfaces/AttestationTypes.sol";
 import {IEnclavePolicy, Workload} from "./interfaces/IEnclavePolicy.sol";
+import {IPolicyAdministration} from "./interfaces/IPolicyAdministration.sol";
+import {PolicyAdministration} from "./policy/PolicyAdministration.sol";
 
 /// @title EnclavePolicy
 /// @notice Which code is trusted, on which platforms; see {IEnclavePolicy}.
-contract EnclavePolicy is IEnclavePolicy, Ownable2Step {
+contract EnclavePolicy is IEnclavePolicy, PolicyAdministration {
+    using EnumerableSet for EnumerableSet.Bytes32Set;
+
     /// @dev `generation` counts removals and survives them. It is part of every exception's key, so a workload
     /// that returns finds none of its old exceptions.
     struct WorkloadRecord {
@@ -31,6 +35,8 @@ contract EnclavePolicy is IEnclavePolicy, Ownable2Step {
 
     /// @dev A workload is trusted exactly when its record's level is not NONE.
     mapping(bytes32 workload => WorkloadRecord record) private _workloads;
+    /// @dev The same workloads, for those who want to see them all; no judgement reads it.
+    EnumerableSet.Bytes32Set private _workloadIds;
     mapping(bytes32 exceptionId => uint64 until) private _exceptions;
     DenialCounts private _denials;
     mapping(TeeKind tee => mapping(bytes16 instance => bool denied)) private _deniedPlatforms;
@@ -38,19 +44,18 @@ contract EnclavePolicy is IEnclavePolicy, Ownable2Step {
 
     /// @notice Starts with an empty policy: nothing is trusted.
     /// @param owner_ Who decides what is trusted; not zero.
-    constructor(address owner_) Ownable(owner_) {}
+    /// @param additionDelay_ Seconds that an addition waits: 0, or 1 hour to 30 days.
+    constructor(address owner_, uint32 additionDelay_) PolicyAdministration(owner_, additionDelay_) {}
 
     // --- workloads -----------------------------------------------------------------------------------
 
     /// @inheritdoc IEnclavePolicy
     function addWorkload(bytes32 id, AssuranceLevel level, string calldata source, bytes20 commitHash)
         external
-        onlyOwner
+        addition
     {
-        if (id == bytes32(0)) revert WorkloadIsZero();
-        if (level == AssuranceLevel.NONE) revert AssuranceLevelMissing(id);
-        if (bytes(source).length == 0) revert SourceMissing(id);
-        if (isWorkloadTrusted(id)) revert WorkloadAlreadyTrusted(id);
+        _checkWorkload(id, level, source);
+        if (!_workloadIds.add(id)) revert WorkloadAlreadyTrusted(id);
         WorkloadRecord storage record = _workloads[id];
         record.level = level;
         record.addedAt = uint40(block.timestamp);
@@ -61,7 +66,7 @@ contract EnclavePolicy is IEnclavePolicy, Ownable2Step {
 
     /// @inheritdoc IEnclavePolicy
     function removeWorkload(bytes32 id) external onlyOwner {
-        if (!isWorkloadTrusted(id)) revert WorkloadNotTrusted(id);
+        if (!_workloadIds.remove(id)) revert WorkloadNotTrusted(id);
         uint32 generation = _workloads[id].generation;
         delete _workloads[id];
         _workloads[id].generation = generation + 1;
@@ -71,11 +76,9 @@ contract EnclavePolicy is IEnclavePolicy, Ownable2Step {
     // --- exceptions ----------------------------------------------------------------------------------
 
     /// @inheritdoc IEnclavePolicy
-    function allowStatus(bytes32 id, TcbStatus status, bytes32 advisories, uint64 until) external onlyOwner {
+    function allowStatus(bytes32 id, TcbStatus status, bytes32 advisories, uint64 until) external addition {
+        _checkStatus(status);
         if (!isWorkloadTrusted(id)) revert WorkloadNotTrusted(id);
-        if (status == TcbStatus.NONE || status == TcbStatus.UP_TO_DATE || status == TcbStatus.REVOKED) {
-            revert TcbStatusNotAllowable(status);
-        }
         uint256 latest = block.timestamp + (advisories == ANY_ADVISORIES ? LONGEST_WILDCARD : LONGEST_EXCEPTION);
         if (until <= block.timestamp || until > latest) revert DeadlineOutOfRange(until, block.timestamp + 1, latest);
         _exceptions[_exceptionId(id, _workloads[id].generation, status, advisories)] = until;
@@ -102,7 +105,7 @@ contract EnclavePolicy is IEnclavePolicy, Ownable2Step {
     }
 
     /// @inheritdoc IEnclavePolicy
-    function allowPlatform(TeeKind tee, bytes16 instance) external onlyOwner {
+    function allowPlatform(TeeKind tee, bytes16 instance) external addition {
         if (!_deniedPlatforms[tee][instance]) revert PlatformNotDenied(tee, instance);
         delete _deniedPlatforms[tee][instance];
         --_denials.platforms;
@@ -119,7 +122,7 @@ contract EnclavePolicy is IEnclavePolicy, Ownable2Step {
     }
 
     /// @inheritdoc IEnclavePolicy
-    function allowFamily(TeeKind tee, bytes16 family) external onlyOwner {
+    function allowFamily(TeeKind tee, bytes16 family) external addition {
         if (!_deniedFamilies[tee][family]) revert FamilyNotDenied(tee, family);
         delete _deniedFamilies[tee][family];
         --_denials.families;
@@ -132,6 +135,18 @@ contract EnclavePolicy is IEnclavePolicy, Ownable2Step {
     function workload(bytes32 id) external view returns (Workload memory entry) {
         WorkloadRecord storage record = _workloads[id];
         return Workload(record.level, record.addedAt, record.commitHash, record.source);
+    }
+
+    /// @inheritdoc IEnclavePolicy
+    function workloadCount() external view returns (uint256 count) {
+        return _workloadIds.length();
+    }
+
+    /// @inheritdoc IEnclavePolicy
+    function workloadIds(uint256 start, uint256 count) external view returns (bytes32[] memory ids) {
+        uint256 total = _workloadIds.length();
+        if (start >= total) return ids;
+        return _workloadIds.values(start, count < total - start ? start + count : total);
     }
 
     /// @inheritdoc IEnclavePolicy
@@ -187,14 +202,54 @@ contract EnclavePolicy is IEnclavePolicy, Ownable2Step {
         return ANY_ADVISORIES;
     }
 
-    /// @notice Always reverts: a policy without an owner could not stop trusting anything.
-    function renounceOwnership() public pure override {
-        revert OwnershipCannotBeRenounced();
+    /// @inheritdoc PolicyAdministration
+    function owner() public view override(IPolicyAdministration, PolicyAdministration) returns (address account) {
+        return super.owner();
     }
 
     /// @inheritdoc IEnclavePolicy
     function isWorkloadTrusted(bytes32 id) public view returns (bool trusted) {
         return _workloads[id].level != AssuranceLevel.NONE;
+    }
+
+    // --- additions -----------------------------------------------------------------------------------
+
+    /// @inheritdoc PolicyAdministration
+    function _canonicalAddition(bytes4 selector, bytes calldata arguments)
+        internal
+        pure
+        override
+        returns (bytes memory call)
+    {
+        if (selector == IEnclavePolicy.addWorkload.selector) {
+            (bytes32 id, AssuranceLevel level, string memory source, bytes20 commitHash) =
+                abi.decode(arguments, (bytes32, AssuranceLevel, string, bytes20));
+            _checkWorkload(id, level, source);
+            return abi.encodeCall(IEnclavePolicy.addWorkload, (id, level, source, commitHash));
+        }
+        if (selector == IEnclavePolicy.allowStatus.selector) {
+            (bytes32 id, TcbStatus status, bytes32 advisories, uint64 until) =
+                abi.decode(arguments, (bytes32, TcbStatus, bytes32, uint64));
+            _checkStatus(status);
+            return abi.encodeCall(IEnclavePolicy.allowStatus, (id, status, advisories, until));
+        }
+        if (selector == IEnclavePolicy.allowPlatform.selector || selector == IEnclavePolicy.allowFamily.selector) {
+            (TeeKind tee, bytes16 platformId) = abi.decode(arguments, (TeeKind, bytes16));
+            return abi.encodeWithSelector(selector, tee, platformId);
+        }
+        return super._canonicalAddition(selector, arguments);
+    }
+
+    function _checkWorkload(bytes32 id, AssuranceLevel level, string memory source) private pure {
+        if (id == bytes32(0)) revert WorkloadIsZero();
+        if (level == AssuranceLevel.NONE) revert AssuranceLevelMissing(id);
+        if (bytes(source).length == 0) revert SourceMissing(id);
+    }
+
+    function _checkStatus(TcbStatus status) private pure {
+        if (status == TcbStatus.NONE || status == TcbStatus.UP_TO_DATE || status == TcbStatus.REVOKED) {
+            revert TcbStatusNotAllowable(status);
+        }
     }
 
     // --- judgement -----------------------------------------------------------------------------------
@@ -203,9 +258,9 @@ contract EnclavePolicy is IEnclavePolicy, Ownable2Step {
     function _refusal(bytes32 id, TeeKind tee, PlatformJudgement calldata judgement) private view returns (bytes4) {
         WorkloadRecord storage record = _workloads[id];
         if (record.level == AssuranceLevel.NONE) return WorkloadNotTrusted.selector;
-        DenialCounts memory denials = _denials;
-        if (denials.platforms != 0 && _deniedPlatforms[tee][judgement.instance]) return PlatformDenied.selector;
-        if (denials.families != 0 && _deniedFamilies[tee][judgement.family]) return FamilyDenied.selector;
+        (uint128 platforms, uint128 families) = (_denials.platforms, _denials.families);
+        if (platforms != 0 && _deniedPlatforms[tee][judgement.instance]) return PlatformDenied.selector;
+        if (families != 0 && _deniedFamilies[tee][judgement.family]) return FamilyDenied.selector;
         // The vendor calls only UP_TO_DATE free of known weaknesses.
         if (judgement.status == TcbStatus.UP_TO_DATE) return bytes4(0);
         if (_counts(_exceptionId(id, record.generation, judgement.status, judgement.advisories))) return bytes4(0);

@@ -1,19 +1,24 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
+import {IERC5267} from "@openzeppelin/contracts/interfaces/IERC5267.sol";
+import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
+import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
+import {ERC165, IERC165} from "@openzeppelin/contracts/utils/introspection/ERC165.sol";
+
+import {EnclaveJudgement} from "./EnclaveJudgement.sol";
 import {EnclaveWord, EnclaveWords} from "./EnclaveWord.sol";
 import {BlockHistory} from "./attestation/BlockHistory.sol";
 import {EvidenceRouting} from "./attestation/EvidenceRouting.sol";
-import {AssuranceLevel, AttestedReport, TcbStatus, TeeKind} from "./interfaces/AttestationTypes.sol";
+import {AssuranceLevel, AttestedReport, TeeKind} from "./interfaces/AttestationTypes.sol";
 import {IAttestationRouter} from "./interfaces/IAttestationRouter.sol";
-import {IAttestationVerifier} from "./interfaces/IAttestationVerifier.sol";
 import {IEnclavePolicy} from "./interfaces/IEnclavePolicy.sol";
 import {Enclave, EnclaveState, IEnclaveRegistry} from "./interfaces/IEnclaveRegistry.sol";
 
 /// @title EnclaveRegistry
 /// @notice Which enclaves are attested now; see {IEnclaveRegistry}.
-/// @dev Nobody administers it: evidence, policy and clock decide.
-contract EnclaveRegistry is IEnclaveRegistry, EvidenceRouting {
+/// @dev Evidence, policy and clock decide. The policy's owner can end an authority, and do nothing else here.
+contract EnclaveRegistry is IEnclaveRegistry, EvidenceRouting, EIP712, ERC165 {
     /// @dev Two words; the first alone decides {requireAttested}. The time of attestation is the expiry less the
     /// lifetime, which is fixed.
     struct EnclaveRecord {
@@ -25,9 +30,8 @@ contract EnclaveRegistry is IEnclaveRegistry, EvidenceRouting {
         "EnclaveBinding(uint256 chainId,address enclaveRegistry,address authority,bytes32 transportKey,"
         "uint256 blockNumber,bytes32 blockHash)"
     );
+    bytes32 private constant RETIREMENT_TYPEHASH = keccak256("RetireEnclave(address authority)");
     uint64 private constant LONGEST_TTL = 365 days;
-    /// @dev Selector, workload, kind, and the four words of a judgement.
-    uint256 private constant QUESTION_SIZE = 4 + 6 * 32;
 
     IAttestationRouter private immutable VERIFIER;
     /// @dev The router's routes. They are fixed, so its verifiers are asked directly.
@@ -48,7 +52,9 @@ contract EnclaveRegistry is IEnclaveRegistry, EvidenceRouting {
     /// @param policy_ The policy.
     /// @param maxBlockAge_ How many blocks old a bound block may be, 1 to 8191.
     /// @param attestationTtl_ How long an attestation counts, 1 second to 365 days.
-    constructor(IAttestationRouter verifier_, IEnclavePolicy policy_, uint256 maxBlockAge_, uint64 attestationTtl_) {
+    constructor(IAttestationRouter verifier_, IEnclavePolicy policy_, uint256 maxBlockAge_, uint64 attestationTtl_)
+        EIP712("XMTP TEE EnclaveRegistry", "1")
+    {
         if (address(verifier_).code.length == 0) revert NotAContract(address(verifier_));
         if (address(policy_).code.length == 0) revert NotAContract(address(policy_));
         if (maxBlockAge_ == 0 || maxBlockAge_ > BlockHistory.SERVE_WINDOW) {
@@ -77,8 +83,9 @@ contract EnclaveRegistry is IEnclaveRegistry, EvidenceRouting {
         BlockHistory.requireRecent(blockNumber, MAX_BLOCK_AGE);
         EnclaveRecord storage record = _enclaves[authority];
         EnclaveWord current = record.word;
-        if (current.state() != EnclaveState.NONE && blockNumber <= current.blockNumber()) {
-            revert AttestationNotNewer(blockNumber, current.blockNumber());
+        if (!current.isNone()) {
+            _requireNotEnded(authority, current);
+            if (blockNumber <= current.blockNumber()) revert AttestationNotNewer(blockNumber, current.blockNumber());
         }
         bytes32 expected = bindingDigest(authority, transportKey, blockNumber, BlockHistory.hashOf(blockNumber));
 
@@ -87,7 +94,11 @@ contract EnclaveRegistry is IEnclaveRegistry, EvidenceRouting {
         if (report.reportDataHead != expected) revert ReportDataMismatch(report.reportDataHead, expected);
         POLICY.requireAcceptable(report.workload, report.tee, report.judgement);
 
-        uint64 expiresAt = uint64(block.timestamp) + ATTESTATION_TTL;
+        uint64 expiresAt;
+        unchecked {
+            // A year at most is added to the time.
+            expiresAt = uint64(block.timestamp) + ATTESTATION_TTL;
+        }
         // 40 bits suffice: the block is in the past, the expiry at most a year ahead.
         record.word = EnclaveWords.attested(report.platform, blockNumber, expiresAt, report.tee);
         record.workload = report.workload;
@@ -110,10 +121,31 @@ contract EnclaveRegistry is IEnclaveRegistry, EvidenceRouting {
         (bytes4 reason, bool definite) = _judge(authority);
         if (reason == EnclaveUnknown.selector) revert EnclaveUnknown(authority);
         if (reason == EnclaveInvalidated.selector) revert EnclaveInvalidated(authority);
+        EnclaveWord word = _enclaves[authority].word;
+        _requireNotEnded(authority, word);
         if (reason == bytes4(0)) revert EnclaveStillTrusted(authority);
         if (!definite) revert EnclaveSuspended(authority, reason);
-        _enclaves[authority].word = _enclaves[authority].word.invalidated();
+        _enclaves[authority].word = word.withState(EnclaveState.INVALIDATED);
         emit AttestationInvalidated(authority, reason);
+    }
+
+    /// @inheritdoc IEnclaveRegistry
+    // NOTE: open to everyone. The authority's signature decides.
+    function retire(address authority, bytes calldata signature) external {
+        EnclaveWord word = _enclaves[authority].word;
+        _requireNotEnded(authority, word);
+        address signer = ECDSA.recoverCalldata(retirementDigest(authority), signature);
+        if (signer != authority) revert RetirementSignerMismatch(signer, authority);
+        _end(authority, word, EnclaveState.RETIRED);
+    }
+
+    /// @inheritdoc IEnclaveRegistry
+    function revoke(address authority) external {
+        if (msg.sender != POLICY.owner()) revert NotThePolicyOwner(msg.sender);
+        if (authority == address(0)) revert AuthorityIsZero();
+        EnclaveWord word = _enclaves[authority].word;
+        _requireNotEnded(authority, word);
+        _end(authority, word, EnclaveState.REVOKED);
     }
 
     /// @inheritdoc IEnclaveRegistry
@@ -131,9 +163,11 @@ contract EnclaveRegistry is IEnclaveRegistry, EvidenceRouting {
     /// @inheritdoc IEnclaveRegistry
     function enclave(address authority) external view returns (Enclave memory record) {
         EnclaveWord word = _enclaves[authority].word;
-        if (word.state() == EnclaveState.NONE) return record;
+        record.state = word.state();
+        // An authority that ended without ever being attested has no more than that.
+        if (word.tee() == TeeKind.NONE) return record;
         return Enclave({
-            state: word.state(),
+            state: record.state,
             tee: word.tee(),
             blockNumber: word.blockNumber(),
             attestedAt: word.expiresAt() - ATTESTATION_TTL,
@@ -182,6 +216,17 @@ contract EnclaveRegistry is IEnclaveRegistry, EvidenceRouting {
         return ATTESTATION_TTL;
     }
 
+    /// @inheritdoc IERC165
+    function supportsInterface(bytes4 interfaceId) public view override returns (bool supported) {
+        return interfaceId == type(IEnclaveRegistry).interfaceId || interfaceId == type(IERC5267).interfaceId
+            || super.supportsInterface(interfaceId);
+    }
+
+    /// @inheritdoc IEnclaveRegistry
+    function retirementDigest(address authority) public view returns (bytes32 digest) {
+        return _hashTypedDataV4(keccak256(abi.encode(RETIREMENT_TYPEHASH, authority)));
+    }
+
     /// @inheritdoc IEnclaveRegistry
     function bindingDigest(address authority, bytes32 transportKey, uint256 blockNumber, bytes32 blockHash)
         public
@@ -213,70 +258,30 @@ contract EnclaveRegistry is IEnclaveRegistry, EvidenceRouting {
         if (reason != bytes4(0)) return (reason, reason == AttestationExpired.selector);
 
         bytes32 workload = _enclaves[authority].workload;
-        bytes memory question;
-        (question, reason) = _judgePlatform(word.tee(), word.platform());
-        if (reason == bytes4(0)) return (_askPolicy(question, workload, word.tee()), true);
+        TeeKind tee = word.tee();
+        (reason, definite) = EnclaveJudgement.ask(_verifierOf(tee), word.platform(), POLICY, workload, tee);
+        if (definite) return (reason, true);
         // What the verifier cannot say, the policy may know for certain.
         if (!POLICY.isWorkloadTrusted(workload)) return (IEnclavePolicy.WorkloadNotTrusted.selector, true);
-        return (reason, false);
     }
 
     /// @dev Judges what one storage word says.
     function _judgeRecord(EnclaveWord word) private view returns (bytes4 reason) {
+        if (word.isAttested()) return block.timestamp < word.expiresAt() ? bytes4(0) : AttestationExpired.selector;
         EnclaveState state = word.state();
         if (state == EnclaveState.NONE) return EnclaveUnknown.selector;
         if (state == EnclaveState.INVALIDATED) return EnclaveInvalidated.selector;
-        if (block.timestamp >= word.expiresAt()) return AttestationExpired.selector;
+        return state == EnclaveState.RETIRED ? EnclaveRetired.selector : EnclaveRevoked.selector;
     }
 
-    /// @dev Asks the verifier and turns each of its reverts into a reason. Copies four words of its answer,
-    /// however long that is, and believes none in which a bit stands where the types have no room for it.
-    /// @param tee Whose verifier.
-    /// @param platform That verifier's handle.
-    /// @return question The calldata of {IEnclavePolicy.refusal} with the judgement in its place.
-    /// @return reason Zero when there is a judgement.
-    function _judgePlatform(TeeKind tee, bytes20 platform) private view returns (bytes memory question, bytes4 reason) {
-        bytes4 selector = IAttestationVerifier.judgePlatform.selector;
-        address verifier_ = _verifierOf(tee);
-        bool answered;
-        uint256 size;
-        bytes32 status;
-        uint256 excess;
-        question = new bytes(QUESTION_SIZE);
-        assembly ("memory-safe") {
-            // The verifier's question fits the scratch space; its answer goes behind selector, workload and kind.
-            mstore(0x00, selector)
-            mstore(0x04, platform)
-            let answer := add(question, 0x64)
-            answered := staticcall(gas(), verifier_, 0x00, 0x24, answer, 0x80)
-            size := returndatasize()
-            status := mload(answer)
-            excess := or(shl(128, mload(add(answer, 0x40))), shl(128, mload(add(answer, 0x60))))
-        }
-        if (!answered) {
-            if (size >= 4) reason = bytes4(status);
-        } else if (size >= 128 && excess == 0 && uint256(status) <= uint256(type(TcbStatus).max) && status != 0) {
-            return (question, bytes4(0));
-        }
-        if (reason == bytes4(0)) reason = PlatformNotJudged.selector;
+    function _end(address authority, EnclaveWord word, EnclaveState state) private {
+        _enclaves[authority].word = word.withState(state);
+        emit EnclaveEnded(authority, state);
     }
 
-    /// @dev {IEnclavePolicy.refusal} about a judgement; passes a revert of the policy on.
-    /// @param question From {_judgePlatform}.
-    function _askPolicy(bytes memory question, bytes32 workload, TeeKind tee) private view returns (bytes4 reason) {
-        bytes4 selector = IEnclavePolicy.refusal.selector;
-        address policy_ = address(POLICY);
-        assembly ("memory-safe") {
-            let data := add(question, 0x20)
-            mstore(data, selector)
-            mstore(add(data, 0x04), workload)
-            mstore(add(data, 0x24), tee)
-            let answered := staticcall(gas(), policy_, data, mload(question), 0x00, 0x20)
-            if iszero(and(answered, gt(returndatasize(), 0x1f))) {
-                returndatacopy(data, 0, returndatasize())
-                revert(data, returndatasize())
-            }
-            reason := and(mload(0x00), shl(224, 0xffffffff))
-        }
+    function _requireNotEnded(address authority, EnclaveWord word) private pure {
+        if (!word.hasEnded()) return;
+        if (word.state() == EnclaveState.RETIRED) revert EnclaveRetired(authority);
+        revert EnclaveRevoked(authority);
     }
 }

@@ -5,7 +5,7 @@ import {TeeKind} from "./interfaces/AttestationTypes.sol";
 import {EnclaveState} from "./interfaces/IEnclaveRegistry.sol";
 
 /// @dev An enclave but for its workload, in one storage word, from the high byte down:
-/// `platform 20 | blockNumber 5 | expiresAt 5 | tee 1 | state 1`. Zero is an enclave that was never attested.
+/// `platform 20 | blockNumber 5 | expiresAt 5 | tee 1 | state 1`. Zero is an authority of which nothing is recorded.
 /// 40 bits count blocks for 30,000 years at one a second.
 type EnclaveWord is uint256;
 
@@ -26,9 +26,9 @@ library EnclaveWords {
         );
     }
 
-    /// @dev The same enclave, invalidated.
-    function invalidated(EnclaveWord word) internal pure returns (EnclaveWord) {
-        return EnclaveWord.wrap((EnclaveWord.unwrap(word) & ~uint256(0xff)) | uint256(EnclaveState.INVALIDATED));
+    /// @dev The same enclave in another state.
+    function withState(EnclaveWord word, EnclaveState state_) internal pure returns (EnclaveWord) {
+        return EnclaveWord.wrap((EnclaveWord.unwrap(word) & ~uint256(0xff)) | uint256(state_));
     }
 
     function platform(EnclaveWord word) internal pure returns (bytes20) {
@@ -45,6 +45,23 @@ library EnclaveWords {
 
     function tee(EnclaveWord word) internal pure returns (TeeKind) {
         return TeeKind(uint8(EnclaveWord.unwrap(word) >> 8));
+    }
+
+    // The questions of the frequent paths, without the check that every conversion to an enum brings.
+
+    /// @dev Whether nothing is recorded.
+    function isNone(EnclaveWord word) internal pure returns (bool) {
+        return EnclaveWord.unwrap(word) == 0;
+    }
+
+    /// @dev Whether the state is ATTESTED.
+    function isAttested(EnclaveWord word) internal pure returns (bool) {
+        return uint8(EnclaveWord.unwrap(word)) == uint8(EnclaveState.ATTESTED);
+    }
+
+    /// @dev Whether the state is RETIRED or REVOKED.
+    function hasEnded(EnclaveWord word) internal pure returns (bool) {
+        return uint8(EnclaveWord.unwrap(word)) > uint8(EnclaveState.INVALIDATED);
     }
 
     function state(EnclaveWord word) internal pure returns (EnclaveState) {

@@ -1,96 +1,45 @@
-"""What the scripts share: parameters, the sending account, words in red. Ape ignores files that begin with _."""
+"""What the scripts share: accounts, the deployment file, words in red. Ape ignores files that begin with _."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
-import yaml
-from ape import accounts, networks, project
+from ape import accounts, networks
 from ape.api import AccountAPI
-from ape.contracts import ContractContainer
+from ape.contracts import ContractContainer, ContractInstance
 from ape.logging import LogLevel, logger
-from eth_utils import is_address
+from ethpm_types import ContractType
+
+from xmtp_tee.client.abi import contract_abi
+from xmtp_tee.client.deployment import Deployment
 
 ROOT = Path(__file__).resolve().parent.parent
-PARAMETERS = ROOT / "scripts" / "parameters"
 DEPLOYMENTS = ROOT / "deployments"
-MAX_BLOCK_AGE_LIMIT = 8191  # EIP-2935
-DEVELOPMENT = "development"
 TRANSACTION_GAS_LIMIT = 2**24  # EIP-7825
 
 
-@dataclass(frozen=True)
-class Parameters:
-    """A parameter file, checked."""
-
-    name: str
-    root: str
-    collateral_grace: int
-    max_block_age: int
-    attestation_ttl: int
-    owner: str
-
-    @property
-    def development(self) -> bool:
-        return self.root == DEVELOPMENT
-
-    def root_certificate(self) -> bytes:
-        """The root's certificate, DER."""
-        if self.development:
-            from xmtp_tee.attestation.simulator import development_root_certificate
-
-            return development_root_certificate()
-        path = (PARAMETERS / self.root).resolve()
-        if not path.is_file():
-            raise click.ClickException(f"no root certificate: got {path}, expected a DER file")
-        return path.read_bytes()
-
-    def as_dict(self) -> dict[str, object]:
-        return {
-            "root": DEVELOPMENT if self.development else Path(self.root).name,
-            "collateralGrace": self.collateral_grace,
-            "maxBlockAge": self.max_block_age,
-            "attestationTtl": self.attestation_ttl,
-        }
+def contract(name: str, address: str) -> ContractInstance:
+    """One of the project's contracts, by the ABI that the client carries: nothing needs to be compiled."""
+    container = ContractContainer(
+        ContractType.model_validate({"contractName": name, "abi": contract_abi(name)})
+    )
+    return container.at(address, fetch_from_explorer=False, detect_proxy=False)
 
 
-def contract(name: str) -> ContractContainer:
-    """One of the project's contracts, compiled if need be.
-
-    Not `project.NAME`: in a project that lies in the temporary folder, Ape forgets what an earlier run compiled.
-    """
-    return project.load_contracts()[name]
+def deployed(deployment: Deployment, name: str) -> ContractInstance:
+    """A contract of a deployment, on the chain that the deployment is on."""
+    require_chain(deployment)
+    return contract(name, deployment.address(name))
 
 
-def load_parameters(name: str) -> Parameters:
-    """Read scripts/parameters/NAME.yaml, or a path; every field must be there and nothing else."""
-    path = Path(name) if name.endswith(".yaml") else PARAMETERS / f"{name}.yaml"
-    if not path.is_file():
-        known = ", ".join(sorted(file.stem for file in PARAMETERS.glob("*.yaml")))
-        raise click.ClickException(f"no parameters: got {name}, expected one of {known}")
-    data: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
-    numbers = ("collateral_grace", "max_block_age", "attestation_ttl")
-    expected = {"root", "owner", *numbers}
-    if set(data) != expected:
+def require_chain(deployment: Deployment) -> None:
+    """Refuse to talk to another chain than the deployment's."""
+    if networks.provider.chain_id != deployment.chain_id:
         raise click.ClickException(
-            f"{path.name}: got {sorted(data)}, expected exactly {sorted(expected)}"
+            f"wrong chain: got {networks.provider.chain_id}, expected {deployment.chain_id}"
         )
-    for field in numbers:
-        if type(data[field]) is not int or data[field] < 0:
-            raise click.ClickException(f"{path.name}: {field}: got {data[field]!r}, expected >= 0")
-    if not 0 < data["max_block_age"] <= MAX_BLOCK_AGE_LIMIT:
-        raise click.ClickException(
-            f"{path.name}: max_block_age: got {data['max_block_age']}, "
-            f"expected 1..{MAX_BLOCK_AGE_LIMIT} (EIP-2935)"
-        )
-    if data["owner"] and not is_address(data["owner"]):
-        raise click.ClickException(
-            f"{path.name}: owner: got {data['owner']!r}, expected an address"
-        )
-    return Parameters(name=path.stem, **data)
 
 
 def account_option(function: Any) -> Any:
@@ -134,3 +83,8 @@ def quiet() -> None:
 
 def red(text: str) -> str:
     return click.style(text, fg="red", bold=True)
+
+
+def span(seconds: float) -> str:
+    """A length of time, in hours up to two days."""
+    return f"{seconds / 3600:.1f} hours" if seconds < 2 * 86_400 else f"{seconds / 86_400:.1f} days"

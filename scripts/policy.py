@@ -1,7 +1,7 @@
-"""Changes and shows the policy: which workloads are trusted, on which platforms.
+"""Changes and shows the policy: which workloads are trusted, on which platforms, and who decides.
 
 ape run policy add 0x... --level member --source https://... --commit 0123...
-ape run policy add --this-code --network ethereum:local:foundry
+ape run policy add --this-code --source "this checkout" --network ethereum:local:foundry
 ape run policy remove 0x...
 ape run policy allow-status 0x... SWHardeningNeeded --advisories 0x... --days 30
 ape run policy withdraw-status 0x... SWHardeningNeeded --advisories 0x...
@@ -9,163 +9,100 @@ ape run policy deny-platform tdx 00112233445566778899aabbccddeeff
 ape run policy deny-family tdx 00906ed50000
 ape run policy allow-platform tdx 00112233445566778899aabbccddeeff
 ape run policy allow-family tdx 00906ed50000
+ape run policy add-guardian 0x...
+ape run policy remove-guardian 0x...
+ape run policy guardians
+ape run policy pending
+ape run policy schedule 0xCALLDATA
+ape run policy execute 0xID
+ape run policy cancel 0xID
 ape run policy list
+
+Under a lock, what adds trust (add, allow-*, add-guardian) is announced and executed later; what removes it acts at
+once.
+--calldata prints what an owner without an Ape account must send.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 from ape import networks
 from ape.cli import ConnectedProviderCommand
 
-from scripts._common import (
-    account_option,
-    contract,
-    deployment_option,
-    gas_limit,
-    quiet,
-    red,
-    sending_account,
+from scripts._acts import Actor, act_options
+from scripts._common import deployed, deployment_option, quiet, red
+from scripts._pending import addition_id, describe, pending_additions
+from scripts._policy_list import list_denials, list_exceptions, list_workloads
+from scripts._policy_words import (
+    LEVELS,
+    account,
+    advisories_of,
+    advisories_option,
+    commit_hash,
+    family,
+    hex_of,
+    platform,
+    status_argument,
+    tee_argument,
+    tee_kind,
+    this_code,
+    workload_id,
 )
 from xmtp_tee.assurance import AssuranceLevel
-from xmtp_tee.attestation.kinds import TcbStatus, TeeKind
+from xmtp_tee.attestation.kinds import TcbStatus
 from xmtp_tee.client.deployment import Deployment
 
 DAY = 24 * 3600
-TEES = [kind.label for kind in TeeKind if kind is not TeeKind.NONE]
-STATUSES = [
-    status.intel_name
-    for status in TcbStatus
-    if status not in (TcbStatus.NONE, TcbStatus.UP_TO_DATE, TcbStatus.REVOKED)
-]
-LEVELS = [level.label for level in AssuranceLevel if level is not AssuranceLevel.NONE]
-
-
-def _policy(deployment: Deployment):
-    if networks.provider.chain_id != deployment.chain_id:
-        raise click.ClickException(
-            f"wrong chain: got {networks.provider.chain_id}, expected {deployment.chain_id}"
-        )
-    return contract("EnclavePolicy").at(deployment.address("EnclavePolicy"))
-
-
-def _hex(text: str, what: str, *sizes: int) -> bytes:
-    digits = text.removeprefix("0x")
-    try:
-        value = bytes.fromhex(digits)
-    except ValueError:
-        value = b""
-    if len(value) not in sizes:
-        wanted = " or ".join(str(size) for size in sizes)
-        raise click.ClickException(f"not {what}: got {text[:80]}, expected {wanted} bytes in hex")
-    return value
-
-
-def _id(text: str) -> bytes:
-    return _hex(text, "a workload id", 32)
-
-
-def _tee(label: str) -> int:
-    return int(next(kind for kind in TeeKind if kind.label == label))
-
-
-def _advisories(policy: Any, text: str) -> bytes:
-    """Return the commitment: ``none`` and ``any`` are words, so that neither is typed by accident."""
-    if text == "none":
-        return bytes(32)
-    if text == "any":
-        return bytes(policy.anyAdvisories())
-    value = _hex(text, "a commitment to advisories", 32)
-    if not any(value):
-        raise click.ClickException(
-            "32 zero bytes mean that there are no advisories: say --advisories none"
-        )
-    return value
-
-
-def _family(text: str) -> bytes:
-    """Return a family, left-aligned in 16 bytes; an FMSPC is 6."""
-    return _hex(text, "a family", 6, 16).ljust(16, b"\0")
-
-
-tee_argument = click.argument("tee", type=click.Choice(TEES))
-status_argument = click.argument("status", type=click.Choice(STATUSES))
-advisories_option = click.option(
-    "--advisories",
-    required=True,
-    metavar="HEX|none|any",
-    help="The commitment that `xmtp-tee status` shows; none: Intel lists none; any: whatever they are.",
-)
 
 
 @click.group()
 def cli() -> None:
-    """Which workloads are trusted, on which platforms."""
+    """Which workloads are trusted, on which platforms, and who decides."""
+
+
+# --- workloads ------------------------------------------------------------------------------------
 
 
 @cli.command(cls=ConnectedProviderCommand)
 @click.argument("workload", required=False)
-@click.option("--this-code", is_flag=True, help="The simulated measurement of this checkout.")
+@click.option(
+    "--this-code", "own", is_flag=True, help="The simulated measurement of this checkout."
+)
 @click.option("--level", type=click.Choice(LEVELS), default="member", show_default=True)
 @click.option("--source", default="", help="Where the source lies, for people. Required.")
 @click.option("--commit", default="", help="The source's git commit, 40 hex digits.")
-@deployment_option
-@account_option
+@act_options
 def add(
-    workload: str | None,
-    this_code: bool,
-    level: str,
-    source: str,
-    commit: str,
-    deployment: Path,
-    alias: str | None,
+    actor: Actor, workload: str | None, own: bool, level: str, source: str, commit: str
 ) -> None:
-    """Trust WORKLOAD from now on."""
-    quiet()
-    if (workload is None) != this_code:
+    """Trust WORKLOAD."""
+    if (workload is None) != own:
         raise click.ClickException("name either a workload id or --this-code")
-    where = Deployment.load(deployment)
-    if this_code and not where.development_root:
+    if own and not actor.where.development_root:
         raise click.ClickException(
             "--this-code is the simulator's measurement; this deployment pins a vendor's root"
         )
-    if this_code:
-        from xmtp_tee.attestation.drivers import measure_code
-        from xmtp_tee.attestation.simulator import TdRecipe
-        from xmtp_tee.attestation.workload import tdx_workload_id
-
-        identifier = tdx_workload_id(TdRecipe(mr_td=measure_code()).build())
-        source = source or "this checkout"
-    else:
-        identifier = _id(workload or "")
+    identifier = this_code() if own else workload_id(workload or "")
+    source = source or ("this checkout" if own else "")
     if not source:
         raise click.ClickException("--source is missing: say where the measured source lies")
-    try:
-        commit_hash = bytes.fromhex(commit).rjust(20, b"\0") if commit else bytes(20)
-    except ValueError:
-        commit_hash = b""
-    if len(commit_hash) != 20:
-        raise click.ClickException(f"not a commit: got {commit}, expected 40 hex digits")
-    policy = _policy(where)
-    sender = sending_account(alias)
     number = int(AssuranceLevel[level.upper()])
-    policy.addWorkload(identifier, number, source, commit_hash, sender=sender, **gas_limit())
-    click.echo(f"trusted: 0x{identifier.hex()} up to level {level}")
+    if actor.add("addWorkload", identifier, number, source, commit_hash(commit)):
+        click.echo(f"trusted: 0x{identifier.hex()} up to level {level}")
 
 
 @cli.command(cls=ConnectedProviderCommand)
 @click.argument("workload")
-@deployment_option
-@account_option
-def remove(workload: str, deployment: Path, alias: str | None) -> None:
+@act_options
+def remove(actor: Actor, workload: str) -> None:
     """Stop trusting WORKLOAD, at once: every enclave that runs it loses its standing."""
-    quiet()
-    policy = _policy(Deployment.load(deployment))
-    policy.removeWorkload(_id(workload), sender=sending_account(alias), **gas_limit())
-    click.echo(f"removed: {workload}")
+    if actor.act("EnclavePolicy", "removeWorkload", workload_id(workload)):
+        click.echo(f"removed: {workload}")
+
+
+# --- exceptions -----------------------------------------------------------------------------------
 
 
 @cli.command("allow-status", cls=ConnectedProviderCommand)
@@ -176,153 +113,197 @@ def remove(workload: str, deployment: Path, alias: str | None) -> None:
     "--days",
     type=click.IntRange(1, 365),
     required=True,
-    help="From the newest block on; at most 90 with --advisories any.",
+    help="From the newest block on, the lock's delay included; at most 90 with --advisories any.",
 )
-@deployment_option
-@account_option
-def allow_status(
-    workload: str, status: str, advisories: str, days: int, deployment: Path, alias: str | None
-) -> None:
+@act_options
+def allow_status(actor: Actor, workload: str, status: str, advisories: str, days: int) -> None:
     """Accept WORKLOAD on platforms with STATUS and these advisories, until a deadline."""
-    quiet()
-    policy = _policy(Deployment.load(deployment))
     if advisories == "any" and days > 90:
         raise click.ClickException(f"--advisories any: got {days} days, expected 90 at most")
     until = networks.provider.get_block("latest").timestamp + days * DAY
-    policy.allowStatus(
-        _id(workload),
+    made = actor.add(
+        "allowStatus",
+        workload_id(workload),
         int(TcbStatus.from_intel_name(status)),
-        _advisories(policy, advisories),
+        advisories_of(actor.policy, advisories),
         until,
-        sender=sending_account(alias),
-        **gas_limit(),
     )
     if advisories == "any":
         click.echo(red("ANY ADVISORIES: weaknesses that are not published yet are accepted too"))
-    click.echo(f"allowed: {workload} on {status} until {until}")
+    if made:
+        click.echo(f"allowed: {workload} on {status} until {until}")
 
 
 @cli.command("withdraw-status", cls=ConnectedProviderCommand)
 @click.argument("workload")
 @status_argument
 @advisories_option
-@deployment_option
-@account_option
-def withdraw_status(
-    workload: str, status: str, advisories: str, deployment: Path, alias: str | None
-) -> None:
+@act_options
+def withdraw_status(actor: Actor, workload: str, status: str, advisories: str) -> None:
     """End an exception, at once."""
-    quiet()
-    policy = _policy(Deployment.load(deployment))
-    policy.withdrawStatus(
-        _id(workload),
+    if actor.act(
+        "EnclavePolicy",
+        "withdrawStatus",
+        workload_id(workload),
         int(TcbStatus.from_intel_name(status)),
-        _advisories(policy, advisories),
-        sender=sending_account(alias),
-        **gas_limit(),
-    )
-    click.echo(f"withdrawn: {workload} on {status}")
+        advisories_of(actor.policy, advisories),
+    ):
+        click.echo(f"withdrawn: {workload} on {status}")
+
+
+# --- denials --------------------------------------------------------------------------------------
 
 
 @cli.command("deny-platform", cls=ConnectedProviderCommand)
 @tee_argument
 @click.argument("instance")
-@deployment_option
-@account_option
-def deny_platform(tee: str, instance: str, deployment: Path, alias: str | None) -> None:
+@act_options
+def deny_platform(actor: Actor, tee: str, instance: str) -> None:
     """Deny one machine (PPID, 16 bytes), at once: every enclave on it loses its standing."""
-    _change(deployment, alias, "denyPlatform", tee, _hex(instance, "a platform", 16))
-    click.echo(f"denied: platform {instance} ({tee})")
+    if actor.act("EnclavePolicy", "denyPlatform", tee_kind(tee), platform(instance)):
+        click.echo(f"denied: platform {instance} ({tee})")
 
 
 @cli.command("allow-platform", cls=ConnectedProviderCommand)
 @tee_argument
 @click.argument("instance")
-@deployment_option
-@account_option
-def allow_platform(tee: str, instance: str, deployment: Path, alias: str | None) -> None:
+@act_options
+def allow_platform(actor: Actor, tee: str, instance: str) -> None:
     """Lift the denial of a machine."""
-    _change(deployment, alias, "allowPlatform", tee, _hex(instance, "a platform", 16))
-    click.echo(f"denial lifted: platform {instance} ({tee})")
+    if actor.add("allowPlatform", tee_kind(tee), platform(instance)):
+        click.echo(f"denial lifted: platform {instance} ({tee})")
 
 
 @cli.command("deny-family", cls=ConnectedProviderCommand)
 @tee_argument
-@click.argument("family")
-@deployment_option
-@account_option
-def deny_family(tee: str, family: str, deployment: Path, alias: str | None) -> None:
+@click.argument("model")
+@act_options
+def deny_family(actor: Actor, tee: str, model: str) -> None:
     """Deny a whole model (FMSPC, 6 bytes), at once: every enclave on one loses its standing."""
-    _change(deployment, alias, "denyFamily", tee, _family(family))
-    click.echo(f"denied: family {family} ({tee})")
+    if actor.act("EnclavePolicy", "denyFamily", tee_kind(tee), family(model)):
+        click.echo(f"denied: family {model} ({tee})")
 
 
 @cli.command("allow-family", cls=ConnectedProviderCommand)
 @tee_argument
-@click.argument("family")
-@deployment_option
-@account_option
-def allow_family(tee: str, family: str, deployment: Path, alias: str | None) -> None:
+@click.argument("model")
+@act_options
+def allow_family(actor: Actor, tee: str, model: str) -> None:
     """Lift the denial of a model."""
-    _change(deployment, alias, "allowFamily", tee, _family(family))
-    click.echo(f"denial lifted: family {family} ({tee})")
+    if actor.add("allowFamily", tee_kind(tee), family(model)):
+        click.echo(f"denial lifted: family {model} ({tee})")
 
 
-def _change(deployment: Path, alias: str | None, function: str, tee: str, what: bytes) -> None:
+# --- guardians ------------------------------------------------------------------------------------
+
+
+@cli.command("add-guardian", cls=ConnectedProviderCommand)
+@click.argument("guardian")
+@act_options
+def add_guardian(actor: Actor, guardian: str) -> None:
+    """Let an account pause, and cancel what is announced."""
+    if actor.add("addGuardian", account(guardian)):
+        click.echo(f"guardian: {account(guardian)}")
+
+
+@cli.command("remove-guardian", cls=ConnectedProviderCommand)
+@click.argument("guardian")
+@act_options
+def remove_guardian(actor: Actor, guardian: str) -> None:
+    """End that, at once."""
+    if actor.act("EnclavePolicy", "removeGuardian", account(guardian)):
+        click.echo(f"no guardian any more: {account(guardian)}")
+
+
+@cli.command(cls=ConnectedProviderCommand)
+@deployment_option
+def guardians(deployment: Path) -> None:
+    """List the guardians."""
     quiet()
-    policy = _policy(Deployment.load(deployment))
-    getattr(policy, function)(_tee(tee), what, sender=sending_account(alias), **gas_limit())
+    policy = deployed(Deployment.load(deployment), "EnclavePolicy")
+    click.echo("\n".join(policy.guardians()) or "no guardian")
+
+
+# --- the lock -------------------------------------------------------------------------------------
+
+
+@cli.command(cls=ConnectedProviderCommand)
+@click.argument("call")
+@act_options
+def schedule(actor: Actor, call: str) -> None:
+    """Announce an addition by its calldata, as --calldata printed it elsewhere."""
+    data = _calldata(call)
+    if actor.act("EnclavePolicy", "scheduleAddition", data):
+        click.echo(f"announced: 0x{addition_id(data).hex()}  {describe(data)}")
+
+
+@cli.command(cls=ConnectedProviderCommand)
+@click.argument("identifier", metavar="ID")
+@act_options
+def execute(actor: Actor, identifier: str) -> None:
+    """Make an announced addition whose time has come."""
+    wanted = hex_of(identifier, "an id", 32)
+    policy = actor.policy
+    now = networks.provider.get_block("latest").timestamp
+    known = {
+        item.id: item for item in pending_additions(policy, actor.where.deployed_at_block, now)
+    }
+    if wanted not in known:
+        raise click.ClickException(
+            f"nothing is announced under {identifier}: ape run policy pending"
+        )
+    addition = known[wanted]
+    # The newest block lies in the past: what it is one second too early for may be sent now.
+    if not actor.print_calldata and now >= addition.lapses_at:
+        raise click.ClickException(f"lapsed, to be announced anew: {addition.in_words(now)}")
+    actor.send(policy.address, addition.call)
+    if not actor.print_calldata:
+        click.echo(f"made: {describe(addition.call)}")
+
+
+@cli.command(cls=ConnectedProviderCommand)
+@click.argument("identifier", metavar="ID")
+@act_options
+def cancel(actor: Actor, identifier: str) -> None:
+    """Take an announcement back. Owner or guardian."""
+    if actor.act("EnclavePolicy", "cancelAddition", hex_of(identifier, "an id", 32)):
+        click.echo(f"cancelled: {identifier}")
+
+
+@cli.command(cls=ConnectedProviderCommand)
+@deployment_option
+def pending(deployment: Path) -> None:
+    """List what is announced."""
+    quiet()
+    where = Deployment.load(deployment)
+    now = networks.provider.get_block("latest").timestamp
+    found = pending_additions(deployed(where, "EnclavePolicy"), where.deployed_at_block, now)
+    click.echo("\n".join(item.in_words(now) for item in found) or "nothing is announced")
+
+
+# --- all of it ------------------------------------------------------------------------------------
 
 
 @cli.command("list", cls=ConnectedProviderCommand)
 @deployment_option
 def list_(deployment: Path) -> None:
-    """List workloads, exceptions and denials: which there ever were from the events, which count from the views."""
+    """List workloads, exceptions, denials, guardians and announcements."""
     quiet()
     where = Deployment.load(deployment)
-    policy = _policy(where)
-    span = (where.deployed_at_block, networks.provider.get_block("latest").number + 1)
-    seen = dict.fromkeys(bytes(log.workload) for log in policy.WorkloadAdded.range(*span))
-    trusted = [identifier for identifier in seen if policy.isWorkloadTrusted(identifier)]
-    for identifier in trusted:
-        entry = policy.workload(identifier)
-        level = AssuranceLevel(entry.level).label
-        click.echo(f"0x{identifier.hex()}  {level:<9}  {entry.source}  {entry.commitHash.hex()}")
-    if not trusted:
-        click.echo("no workload is trusted")
-    _list_exceptions(policy, span)
-    _list_denials(policy, span)
+    policy = deployed(where, "EnclavePolicy")
+    newest = networks.provider.get_block("latest")
+    span = (where.deployed_at_block, newest.number + 1)
+    list_workloads(policy)
+    list_exceptions(policy, span, newest.timestamp)
+    list_denials(policy, span)
+    for guardian in policy.guardians():
+        click.echo(f"guardian: {guardian}")
+    for addition in pending_additions(policy, where.deployed_at_block, newest.timestamp):
+        click.echo(f"announced: {addition.in_words(newest.timestamp)}")
 
 
-def _list_exceptions(policy: Any, span: tuple[int, int]) -> None:
-    now = networks.provider.get_block("latest").timestamp
-    wildcard = bytes(policy.anyAdvisories())
-    seen = dict.fromkeys(
-        (bytes(log.workload), int(log.status), bytes(log.advisories))
-        for log in policy.StatusAllowed.range(*span)
-    )
-    for workload, status, advisories in seen:
-        until = policy.statusAllowedUntil(workload, status, advisories)
-        if until == 0:
-            continue
-        words = {bytes(32): "no advisories", wildcard: red("ANY ADVISORIES")}
-        what = words.get(advisories, f"advisories 0x{advisories.hex()}")
-        left = f"until {until}" if until > now else f"ended at {until}"
-        name = TcbStatus(status).intel_name
-        click.echo(f"exception: 0x{workload.hex()}  {name}  {what}  {left}")
-
-
-def _list_denials(policy: Any, span: tuple[int, int]) -> None:
-    platforms = dict.fromkeys(
-        (int(log.tee), bytes(log.instance)) for log in policy.PlatformDenialAdded.range(*span)
-    )
-    for tee, instance in platforms:
-        if policy.isPlatformDenied(tee, instance):
-            click.echo(f"denied: platform {instance.hex()}  {TeeKind(tee).label}")
-    families = dict.fromkeys(
-        (int(log.tee), bytes(log.family)) for log in policy.FamilyDenialAdded.range(*span)
-    )
-    for tee, family in families:
-        if policy.isFamilyDenied(tee, family):
-            short = family[:6] if not any(family[6:]) else family
-            click.echo(f"denied: family {short.hex()}  {TeeKind(tee).label}")
+def _calldata(text: str) -> bytes:
+    try:
+        return bytes.fromhex(text.removeprefix("0x"))
+    except ValueError:
+        raise click.ClickException(f"not calldata: got {text[:80]}, expected hex") from None

@@ -1,12 +1,15 @@
-"""What forge made of contracts/, for the tools that read it.
+"""What forge made of contracts/, for whoever reads it: the tools, the deployment, the tests.
 
-Only what the sources declare now is looked at: forge leaves artifacts of removed contracts behind.
+Forge compiles some sources more than once (foundry.toml, profiles), names the artifacts by what lay there before, and
+forgets none when a profile changes. All stand in its cache; which of them is deployed follows from foundry.toml.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import re
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +17,11 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 CONTRACTS = ROOT / "contracts"
-ARTIFACTS = ROOT / ".build" / "forge" / "out"
+# Forge's own variables move its folders.
+ARTIFACTS = ROOT / os.environ.get("FOUNDRY_OUT", ".build/forge/out")
+CACHE = (
+    ROOT / os.environ.get("FOUNDRY_CACHE_PATH", ".build/forge/cache") / "solidity-files-cache.json"
+)
 
 # A contract that can be deployed: not abstract, no interface, no library.
 _DECLARATION = re.compile(r"^contract\s+(\w+)", re.MULTILINE)
@@ -26,7 +33,7 @@ class NotBuiltError(Exception):
 
 @dataclass(frozen=True)
 class Contract:
-    """A deployable contract: its name, its source relative to the project, forge's artifact."""
+    """A contract: its name, its source relative to the project, forge's artifact."""
 
     name: str
     source: str
@@ -48,17 +55,27 @@ def deployable_contracts() -> list[Contract]:
 
     Raises NotBuiltError when one has not been compiled, ValueError when a name occurs twice.
     """
-    artifacts = _artifacts_by_target()
-    found: dict[str, Contract] = {}
+    files = _cached_files()
+    return [
+        Contract(name, source, _read(files, source, name))
+        for name, source in sorted(deployable_sources().items())
+    ]
+
+
+def deployable_sources() -> dict[str, str]:
+    """Return ``{name: source}`` of every deployable contract. Raises ValueError when a name occurs twice."""
+    found: dict[str, str] = {}
     for source, name in _declared():
         if name in found:
-            msg = f"contract name {name} occurs twice: {found[name].source} and {source}"
+            msg = f"contract name {name} occurs twice: {found[name]} and {source}"
             raise ValueError(msg)
-        if (source, name) not in artifacts:
-            msg = f"{source}:{name} is not compiled; run: make build"
-            raise NotBuiltError(msg)
-        found[name] = Contract(name, source, artifacts[source, name])
-    return [found[name] for name in sorted(found)]
+        found[name] = source
+    return found
+
+
+def compiled(source: str, name: str) -> Contract:
+    """Return one contract as it is deployed. Raises NotBuiltError when it has not been compiled."""
+    return Contract(name, source, _read(_cached_files(), source, name))
 
 
 def _declared() -> Iterator[tuple[str, str]]:
@@ -71,14 +88,43 @@ def _declared() -> Iterator[tuple[str, str]]:
             yield path.relative_to(ROOT).as_posix(), name
 
 
-def _artifacts_by_target() -> dict[tuple[str, str], dict[str, Any]]:
-    result: dict[tuple[str, str], dict[str, Any]] = {}
-    for path in ARTIFACTS.rglob("*.json"):
-        artifact = json.loads(path.read_text(encoding="utf-8"))
-        settings = artifact.get("metadata", {}).get("settings", {})
-        for source, name in settings.get("compilationTarget", {}).items():
-            result[source, name] = artifact
-    return result
+def _cached_files() -> dict[str, Any]:
+    try:
+        files: dict[str, Any] = json.loads(CACHE.read_text(encoding="utf-8"))["files"]
+    except FileNotFoundError:
+        return {}
+    return files
+
+
+def _read(files: dict[str, Any], source: str, name: str) -> dict[str, Any]:
+    versions = files.get(source, {}).get("artifacts", {}).get(name, {})
+    paths = [
+        ARTIFACTS / entry["path"] for profiles in versions.values() for entry in profiles.values()
+    ]
+    found: list[dict[str, Any]] = [
+        json.loads(path.read_text(encoding="utf-8")) for path in paths if path.is_file()
+    ]
+    if not found:
+        msg = f"{source}:{name} is not compiled; run: make build"
+        raise NotBuiltError(msg)
+    runs = _optimizer_runs(source)
+
+    def distance(artifact: dict[str, Any]) -> tuple[bool, bool]:
+        """What is not optimised is a test's copy; other runs are left over, or forced by an import."""
+        optimizer = artifact["metadata"]["settings"]["optimizer"]
+        return not optimizer["enabled"], optimizer["runs"] != runs
+
+    return min(found, key=distance)
+
+
+def _optimizer_runs(source: str) -> int:
+    """How often the optimizer is told that this source's code runs: its restriction's, else the profile's."""
+    settings = tomllib.loads((ROOT / "foundry.toml").read_text(encoding="utf-8"))
+    profile = settings["profile"]["default"]
+    for restriction in profile.get("compilation_restrictions", []):
+        if restriction["paths"] == source and "optimizer_runs" in restriction:
+            return int(restriction["optimizer_runs"])
+    return int(profile["optimizer_runs"])
 
 
 def _hex_length(text: str) -> int:

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {RevocationList} from "../attestation/dcap/Crl.sol";
 import {PckPlatform} from "../attestation/dcap/PckExtension.sol";
 import {Certificate} from "../attestation/dcap/X509.sol";
+import {RevocationList} from "../encoding/Crl.sol";
 
 /// @title ICertificateReader
 /// @notice Reads DER certificates and CRLs of Intel's profile strictly, or reverts with a typed error.

@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {AssuranceLevel, PlatformJudgement, TcbStatus, TeeKind} from "./AttestationTypes.sol";
+import {IPolicyAdministration} from "./IPolicyAdministration.sol";
 
 /// @notice A trusted workload: code that somebody can rebuild and measure again.
 /// @param level What a key inside this code may claim at most; NONE when the workload is not trusted.
@@ -22,9 +23,10 @@ struct Workload {
 /// A trusted workload is acceptable on a platform that is UP_TO_DATE and not denied. Any other status takes an
 /// exception: this workload, this status, these advisories, until a deadline. An exception never lifts a
 /// denial, never covers REVOKED, and ends with its workload's entry: adding the workload again brings none back.
+/// Four functions are additions, which wait under a lock; the rest acts at once: {IPolicyAdministration}.
 /// WARNING: the policy's owner decides which measurements count. It cannot touch a key, an attestation or a
 /// registry: nothing here calls another contract.
-interface IEnclavePolicy {
+interface IEnclavePolicy is IPolicyAdministration {
     // --- events ------------------------------------------------------------------------------------
 
     /// @notice A workload is trusted from now on.
@@ -123,14 +125,14 @@ interface IEnclavePolicy {
     error FamilyAlreadyDenied(TeeKind tee, bytes16 family);
     /// @notice The family is not denied.
     error FamilyNotDenied(TeeKind tee, bytes16 family);
-    /// @notice A policy without an owner could not remove a workload: ownership can only be handed on.
-    error OwnershipCannotBeRenounced();
 
-    // --- administration ----------------------------------------------------------------------------
+    // --- changes -----------------------------------------------------------------------------------
+    // Each is the owner's alone and reverts OwnableUnauthorizedAccount first. An addition then reverts, under a lock,
+    // AdditionNotScheduled, AdditionNotYetExecutable or AdditionLapsed.
 
-    /// @notice Trusts a workload from now on.
-    /// @dev Owner only. Reverts: {WorkloadIsZero}, {AssuranceLevelMissing}, {SourceMissing},
-    /// {WorkloadAlreadyTrusted}, OwnableUnauthorizedAccount.
+    /// @notice Trusts a workload from now on. An addition.
+    /// @dev Reverts, in this order: {WorkloadIsZero}, {AssuranceLevelMissing}, {SourceMissing},
+    /// {WorkloadAlreadyTrusted}.
     /// @param workload The workload id: a hash over TEE kind, measurement registers and attributes.
     /// @param level What a key inside it may claim at most; not NONE.
     /// @param source Where the source lies; not empty.
@@ -138,52 +140,49 @@ interface IEnclavePolicy {
     function addWorkload(bytes32 workload, AssuranceLevel level, string calldata source, bytes20 commitHash) external;
 
     /// @notice Stops trusting a workload, at once, and ends its exceptions for ever.
-    /// @dev Owner only. Reverts: {WorkloadNotTrusted}, OwnableUnauthorizedAccount.
+    /// @dev Reverts: {WorkloadNotTrusted}.
     /// @param workload The workload id.
     function removeWorkload(bytes32 workload) external;
 
     /// @notice Makes a trusted workload acceptable on platforms with a status other than UP_TO_DATE, until a
-    /// deadline. Called again with the same first three values, replaces the deadline.
-    /// @dev Owner only. Reverts: {WorkloadNotTrusted}, {TcbStatusNotAllowable}, {DeadlineOutOfRange},
-    /// OwnableUnauthorizedAccount.
+    /// deadline. Called again with the same first three values, replaces the deadline. An addition.
+    /// @dev Reverts, in this order: {TcbStatusNotAllowable}, {WorkloadNotTrusted}, {DeadlineOutOfRange}.
     /// WARNING: {anyAdvisories} accepts weaknesses that are not published yet. Name the advisories.
     /// @param workload The workload id.
     /// @param status The platform's security level; not NONE, UP_TO_DATE or REVOKED.
     /// @param advisories What {PlatformJudgement.advisories} must be, exactly. Zero: a judgement without any
     /// advisory, never "whatever they are"; that is {anyAdvisories}.
     /// @param until The first second at which this no longer counts, unix seconds: from the next second on, at
-    /// most 365 days ahead, with {anyAdvisories} at most 90.
+    /// most 365 days ahead, with {anyAdvisories} at most 90. Counted when this is called, not when it is scheduled.
     function allowStatus(bytes32 workload, TcbStatus status, bytes32 advisories, uint64 until) external;
 
     /// @notice Withdraws an exception, at once.
-    /// @dev Owner only. Reverts: {StatusNotAllowed}, OwnableUnauthorizedAccount.
+    /// @dev Reverts: {StatusNotAllowed}.
     /// @param workload The workload id.
     /// @param status The platform's security level.
     /// @param advisories As given to {allowStatus}.
     function withdrawStatus(bytes32 workload, TcbStatus status, bytes32 advisories) external;
 
     /// @notice Denies a platform: every enclave on it loses its standing at once.
-    /// @dev Owner only. Reverts: {TeeKindMissing}, {PlatformIdIsZero}, {PlatformAlreadyDenied},
-    /// OwnableUnauthorizedAccount.
+    /// @dev Reverts, in this order: {TeeKindMissing}, {PlatformIdIsZero}, {PlatformAlreadyDenied}.
     /// @param tee The kind of environment.
     /// @param instance Which platform: Intel's PPID for SGX and TDX.
     function denyPlatform(TeeKind tee, bytes16 instance) external;
 
-    /// @notice Lifts the denial of a platform.
-    /// @dev Owner only. Reverts: {PlatformNotDenied}, OwnableUnauthorizedAccount.
+    /// @notice Lifts the denial of a platform. An addition.
+    /// @dev Reverts: {PlatformNotDenied}.
     /// @param tee The kind of environment.
     /// @param instance Which platform.
     function allowPlatform(TeeKind tee, bytes16 instance) external;
 
     /// @notice Denies a family of platforms: every enclave on one of them loses its standing at once.
-    /// @dev Owner only. Reverts: {TeeKindMissing}, {PlatformIdIsZero}, {FamilyAlreadyDenied},
-    /// OwnableUnauthorizedAccount.
+    /// @dev Reverts, in this order: {TeeKindMissing}, {PlatformIdIsZero}, {FamilyAlreadyDenied}.
     /// @param tee The kind of environment.
     /// @param family Which family: Intel's FMSPC, left-aligned, for SGX and TDX.
     function denyFamily(TeeKind tee, bytes16 family) external;
 
-    /// @notice Lifts the denial of a family.
-    /// @dev Owner only. Reverts: {FamilyNotDenied}, OwnableUnauthorizedAccount.
+    /// @notice Lifts the denial of a family. An addition.
+    /// @dev Reverts: {FamilyNotDenied}.
     /// @param tee The kind of environment.
     /// @param family Which family.
     function allowFamily(TeeKind tee, bytes16 family) external;
@@ -199,6 +198,17 @@ interface IEnclavePolicy {
     /// @param workload The workload id.
     /// @return entry The entry; `level` is NONE when the workload is not trusted.
     function workload(bytes32 workload) external view returns (Workload memory entry);
+
+    /// @notice How many workloads are trusted now.
+    /// @return count How many.
+    function workloadCount() external view returns (uint256 count);
+
+    /// @notice A page of the trusted workloads. Never reverts.
+    /// @dev The order is none that is promised, and a removal changes it: read all pages at one block.
+    /// @param start The index of the first, from 0.
+    /// @param count How many at most.
+    /// @return ids The workload ids from `start` on; fewer than `count`, or none, at the end.
+    function workloadIds(uint256 start, uint256 count) external view returns (bytes32[] memory ids);
 
     /// @notice What a key inside this workload may claim at most.
     /// @param workload The workload id.

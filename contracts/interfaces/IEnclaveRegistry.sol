@@ -6,16 +6,20 @@ import {IAttestationRouter} from "./IAttestationRouter.sol";
 import {IEnclavePolicy} from "./IEnclavePolicy.sol";
 
 /// @notice What is recorded of an enclave. Whether it is trusted is not recorded: that is judged when asked.
-/// @dev NONE -> ATTESTED <-> INVALIDATED: only a fresh attestation leads back.
+/// @dev NONE -> ATTESTED <-> INVALIDATED: only a fresh attestation leads back. RETIRED and REVOKED are reached from
+/// each of these three and left by nothing.
 enum EnclaveState {
     NONE,
     ATTESTED,
-    INVALIDATED
+    INVALIDATED,
+    RETIRED,
+    REVOKED
 }
 
 /// @notice An attested enclave, under the address of its authority key.
 /// @dev Its transport key is bound and announced in {IEnclaveRegistry.EnclaveAttested}, and not stored.
-/// @param state NONE when this authority was never attested.
+/// @param state NONE when nothing is recorded. RETIRED and REVOKED keep the other fields of the last attestation,
+/// zeros when there was none.
 /// @param tee The kind of environment.
 /// @param blockNumber The block that its newest quote is bound to.
 /// @param attestedAt When that quote was verified here, unix seconds.
@@ -74,6 +78,13 @@ interface IEnclaveRegistry {
     /// @param reason The selector of the error that refused it.
     event AttestationInvalidated(address indexed authority, bytes4 indexed reason);
 
+    /// @notice An authority has ended for good: by its own signature, or by the policy's owner.
+    /// @dev Reader invariants: emitted once for an authority, and no event of this authority follows. `state` is
+    /// RETIRED or REVOKED. The authority may never have been attested.
+    /// @param authority The address of the enclave's authority key.
+    /// @param state RETIRED when the authority itself signed; REVOKED when the policy's owner decided.
+    event EnclaveEnded(address indexed authority, EnclaveState indexed state);
+
     // --- errors: construction ----------------------------------------------------------------------
 
     /// @notice A contract this one depends on has no code.
@@ -95,12 +106,25 @@ interface IEnclaveRegistry {
     /// @notice A renewal must be bound to a newer block than the recorded attestation.
     error AttestationNotNewer(uint256 got, uint256 recorded);
 
+    // --- errors: ending ----------------------------------------------------------------------------
+    // The signature's own (ECDSAInvalidSignatureLength, ECDSAInvalidSignatureS, ECDSAInvalidSignature) are
+    // OpenZeppelin's.
+
+    /// @notice The retirement is not signed by the authority that it names.
+    error RetirementSignerMismatch(address got, address expected);
+    /// @notice Only the policy's owner revokes.
+    error NotThePolicyOwner(address account);
+
     // --- errors: standing --------------------------------------------------------------------------
 
     /// @notice This authority was never attested.
     error EnclaveUnknown(address authority);
     /// @notice The attestation was found to fail; only a fresh one restores the authority.
     error EnclaveInvalidated(address authority);
+    /// @notice The enclave has retired its authority, for good.
+    error EnclaveRetired(address authority);
+    /// @notice The policy's owner has revoked the authority, for good.
+    error EnclaveRevoked(address authority);
     /// @notice The attestation's lifetime is over.
     error AttestationExpired(address authority, uint64 expiresAt);
     /// @notice The verifier gave no answer that can be read (out of gas included).
@@ -116,9 +140,9 @@ interface IEnclaveRegistry {
 
     /// @notice Records an enclave from evidence, or renews its record.
     /// @dev Permissionless: the evidence alone decides. Reverts, in this order: {AuthorityIsZero},
-    /// BlockNotYetMined, BlockTooOld, {AttestationNotNewer}, BlockHashUnavailable, every error of the
-    /// verifier, {ReportDataTailNotZero}, {ReportDataMismatch}, every error of
-    /// {IEnclavePolicy.requireAcceptable}.
+    /// BlockNotYetMined, BlockTooOld, {EnclaveRetired}, {EnclaveRevoked}, {AttestationNotNewer},
+    /// BlockHashUnavailable, every error of the verifier, {ReportDataTailNotZero}, {ReportDataMismatch}, every error
+    /// of {IEnclavePolicy.requireAcceptable}.
     /// @param authority The address of the enclave's authority key.
     /// @param transportKey The enclave's X25519 key for sessions, 32 bytes.
     /// @param blockNumber The block that the evidence is bound to.
@@ -126,17 +150,31 @@ interface IEnclaveRegistry {
     function attest(address authority, bytes32 transportKey, uint64 blockNumber, bytes calldata evidence) external;
 
     /// @notice Makes a definite failure lasting, so that it does not pass when its cause does.
-    /// @dev Permissionless. Reverts: {EnclaveUnknown}, {EnclaveInvalidated}, {EnclaveStillTrusted},
-    /// {EnclaveSuspended}.
+    /// @dev Permissionless. Reverts: {EnclaveUnknown}, {EnclaveInvalidated}, {EnclaveRetired}, {EnclaveRevoked},
+    /// {EnclaveStillTrusted}, {EnclaveSuspended}.
     /// @param authority The address of the enclave's authority key.
     function invalidate(address authority) external;
+
+    /// @notice Ends an authority for good, by its own signature: an enclave that shuts down, or that suspects a leak.
+    /// @dev Permissionless: anyone may bring it. No nonce and no deadline: it acts once, because it is final. Reverts,
+    /// in this order: {EnclaveRetired}, {EnclaveRevoked}, the signature's own errors, {RetirementSignerMismatch}.
+    /// WARNING: whoever holds a leaked authority key can do this too. What it can do is end.
+    /// @param authority The address of the enclave's authority key; attested ever or not.
+    /// @param signature Over {retirementDigest}, 65 bytes: r || s || v.
+    function retire(address authority, bytes calldata signature) external;
+
+    /// @notice Ends an authority for good, by decision of the policy's owner: a key that leaked.
+    /// @dev The policy's owner only. Reverts, in this order: {NotThePolicyOwner}, {AuthorityIsZero}, {EnclaveRetired},
+    /// {EnclaveRevoked}.
+    /// @param authority The address of the enclave's authority key; attested ever or not.
+    function revoke(address authority) external;
 
     // --- views -------------------------------------------------------------------------------------
 
     /// @notice Judges an enclave now: by the record, today's policy and the newest collateral.
     /// @dev Never reverts. Reasons, the first that holds: {EnclaveUnknown}, {EnclaveInvalidated},
-    /// {AttestationExpired}, {IEnclavePolicy.WorkloadNotTrusted}, the verifier's error or
-    /// {PlatformNotJudged}, {IEnclavePolicy.PlatformDenied}, {IEnclavePolicy.FamilyDenied},
+    /// {EnclaveRetired}, {EnclaveRevoked}, {AttestationExpired}, {IEnclavePolicy.WorkloadNotTrusted}, the verifier's
+    /// error or {PlatformNotJudged}, {IEnclavePolicy.PlatformDenied}, {IEnclavePolicy.FamilyDenied},
     /// {IEnclavePolicy.TcbStatusNotAccepted}.
     /// @param authority The address of the enclave's authority key.
     /// @return trusted Whether it passes.
@@ -148,10 +186,11 @@ interface IEnclaveRegistry {
     /// @param authority The address of the enclave's authority key.
     function requireTrusted(address authority) external view;
 
-    /// @notice Returns when the record alone stands: attested, not invalidated, not expired.
+    /// @notice Returns when the record alone stands: attested, not invalidated, not ended, not expired.
     /// @dev Reads one storage word. WARNING: asks neither the policy nor the verifier, so it must not stand
     /// where trust is conferred; it is for actions whose result a reader judges again by {standing}.
-    /// Reverts: {EnclaveNotTrusted} with {EnclaveUnknown}, {EnclaveInvalidated} or {AttestationExpired}.
+    /// Reverts: {EnclaveNotTrusted} with {EnclaveUnknown}, {EnclaveInvalidated}, {EnclaveRetired}, {EnclaveRevoked} or
+    /// {AttestationExpired}.
     /// @param authority The address of the enclave's authority key.
     function requireAttested(address authority) external view;
 
@@ -182,6 +221,13 @@ interface IEnclaveRegistry {
         external
         view
         returns (bytes32 digest);
+
+    /// @notice What an authority signs to retire.
+    /// @dev EIP-712, type RetireEnclave(address authority), domain {name: "XMTP TEE EnclaveRegistry", version: "1",
+    /// chainId, verifyingContract: this contract} (ERC-5267: eip712Domain()).
+    /// @param authority The address of the enclave's authority key.
+    /// @return digest The 32 bytes to sign.
+    function retirementDigest(address authority) external view returns (bytes32 digest);
 
     /// @notice The verifier of evidence, fixed for ever, as its routes are.
     /// @return contract_ Its address.

@@ -4,6 +4,8 @@ JSON, ``deployments/<network>.json``, format 1::
 
     {"format": 1, "network": "...", "chainId": 1, "developmentRoot": true, "deployedAtBlock": 7,
      "parameters": {...}, "contracts": {"KeyRegistry": "0x...", ...}}
+
+``contracts`` names those of ``CONTRACTS`` and may name more. ``parameters`` is what scripts/parameters said.
 """
 
 from __future__ import annotations
@@ -54,14 +56,14 @@ class Deployment:
                 f"{source} has another format", got=f"format {version}", expected=f"format {FORMAT}"
             )
         contracts = _member(data, "contracts", dict, source)
-        for name in CONTRACTS:
+        for name in dict.fromkeys((*CONTRACTS, *contracts)):
             _require_address(contracts.get(name), name, source)
         return cls(
             network=_member(data, "network", str, source),
             chain_id=_natural(data, "chainId", source),
             development_root=_member(data, "developmentRoot", bool, source),
             deployed_at_block=_natural(data, "deployedAtBlock", source),
-            contracts={name: contracts[name] for name in CONTRACTS},
+            contracts=dict(contracts),
             parameters=_member(data, "parameters", dict, source),
         )
 

@@ -1,0 +1,106 @@
+"""scripts/_parameters.py: parameter files are read strictly, and a refusal names the field, the value and the rule."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+import yaml
+from eth_utils import keccak
+
+from scripts._parameters import PARAMETERS, ZERO_ADDRESS, load_parameters, parameters_from
+
+OWNER = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
+GUARDIAN = "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC"
+HERE = Path("altered.yaml")
+
+
+def development(**changes: object) -> dict[str, Any]:
+    data: dict[str, Any] = yaml.safe_load((PARAMETERS / "development.yaml").read_text())
+    return data | changes
+
+
+def test_development_has_no_lock_and_no_owner_of_its_own() -> None:
+    parameters = load_parameters("development")
+    assert parameters.development
+    assert parameters.addition_delay == 0
+    assert parameters.owner == ""
+    assert parameters.guardians == ()
+    assert parameters.identity_registry == ZERO_ADDRESS
+
+
+def test_production_waits_two_days_and_pins_no_development_root() -> None:
+    parameters = load_parameters("production")
+    assert not parameters.development
+    assert parameters.addition_delay == 2 * 24 * 3600
+
+
+def test_the_salt_is_the_hash_of_its_text() -> None:
+    parameters = parameters_from(development(salt="here"), HERE)
+    assert parameters.create2_salt == keccak(text="here")
+
+
+def test_what_the_deployment_file_says_is_complete() -> None:
+    parameters = parameters_from(
+        development(owner=OWNER, guardians=[GUARDIAN.lower()], identity_registry=OWNER), HERE
+    )
+    said = parameters.as_dict(OWNER)
+    assert said["guardians"] == [GUARDIAN]
+    assert said["identityRegistry"] == OWNER
+    assert len(said) == len(development())
+
+
+@pytest.mark.parametrize("missing", sorted(development()))
+def test_a_missing_field_is_refused(missing: str) -> None:
+    data = development()
+    del data[missing]
+    with pytest.raises(click.ClickException, match="expected exactly"):
+        parameters_from(data, HERE)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("collateral_grace", -1),
+        ("collateral_grace", True),
+        ("max_block_age", 0),
+        ("max_block_age", 8192),
+        ("attestation_ttl", "604800"),
+        ("addition_delay", 1),
+        ("addition_delay", 3599),
+        ("addition_delay", 30 * 24 * 3600 + 1),
+        ("owner", "0x12"),
+        ("owner", OWNER[2:]),
+        ("owner", OWNER.replace("C8", "c8")),
+        ("guardians", OWNER),
+        ("guardians", [OWNER, OWNER.lower()]),
+        ("guardians", [ZERO_ADDRESS]),
+        ("guardians", ["somebody"]),
+        ("identity_registry", 5),
+        ("salt", ""),
+        ("salt", 7),
+    ],
+)
+def test_a_value_out_of_its_range_is_refused_by_name(field: str, value: object) -> None:
+    with pytest.raises(click.ClickException) as refusal:
+        parameters_from(development(**{field: value}), HERE)
+    assert f"altered.yaml: {field}: got " in refusal.value.message
+    assert "expected" in refusal.value.message
+
+
+@pytest.mark.parametrize("value", [0, 3600, 30 * 24 * 3600])
+def test_the_delays_bounds_are_accepted(value: int) -> None:
+    assert parameters_from(development(addition_delay=value), HERE).addition_delay == value
+
+
+@pytest.mark.parametrize("data", [None, [], "text", development(another=1)])
+def test_what_is_no_parameter_file_is_refused(data: object) -> None:
+    with pytest.raises(click.ClickException, match="expected exactly"):
+        parameters_from(data, HERE)
+
+
+def test_an_unknown_name_is_refused_with_those_that_are_known() -> None:
+    with pytest.raises(click.ClickException, match="development, production"):
+        load_parameters("staging")
