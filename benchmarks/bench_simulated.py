@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
+
+from coincurve import PrivateKey
 
 from benchmarks.bench_chain import BenchChain, bench_chain
 from tests.support.maker import MAKER_WORKLOAD, Maker
-from xmtp_tee.attestation.address import checksum_address, parse_address
-from xmtp_tee.attestation.certificate import KeyBundleCertificate
+from xmtp_tee.attestation.address import address_of_public_key, checksum_address, parse_address
+from xmtp_tee.attestation.certificate import KeyBundleCertificate, ethereum_signature
 from xmtp_tee.attestation.dcap.evidence import known_platform_evidence, new_platform_evidence
 from xmtp_tee.attestation.dcap.submissions import plan_submissions
 from xmtp_tee.attestation.evidence import Attestation
@@ -18,6 +21,7 @@ from xmtp_tee.attestation.simulator import (
     development_pki,
     development_root_certificate,
 )
+from xmtp_tee.client.intents import IntentKind, OwnerIntent
 from xmtp_tee.client.proof import Evidence, encode_proof
 
 TIME = 1_767_225_600  # 2026-01-01
@@ -39,11 +43,12 @@ class Bench:
         self.figures: dict[str, int] = {}
         self.verifier = chain.deploy("DcapVerifier", development_root_certificate(), 0)
         router = chain.deploy("AttestationVerifier", [2], [self.verifier.address])
-        self.policy = chain.deploy("EnclavePolicy", chain.accounts[0])
+        self.policy = chain.deploy("EnclavePolicy", chain.accounts[0], 0)
         self.enclaves = chain.deploy(
             "EnclaveRegistry", router.address, self.policy.address, 256, 604_800
         )
-        self.keys = chain.deploy("KeyRegistry", self.enclaves.address, chain.accounts[0])
+        self.agents = chain.deploy("AgentTokens")
+        self.keys = chain.deploy("KeyRegistry", self.enclaves.address, self.agents.address)
 
     def bring_collateral(self) -> None:
         leaf = development_pki().issue_pck().der
@@ -118,7 +123,63 @@ class Bench:
         )
         return self.chain.gas(call, sender=self.chain.accounts[account])
 
+    def signed_registration(self, maker: Maker, number: int) -> tuple[Any, ...]:
+        """What the owner with this number signs for anybody to bring: its first bundle."""
+        key = PrivateKey(hashlib.sha256(f"owner {number}".encode()).digest())
+        certificate = maker.certificate(
+            chain_id=self.chain.web3.eth.chain_id,
+            key_registry=parse_address(self.keys.address),
+            owner=address_of_public_key(key.public_key.format(compressed=False)),
+            expires_at=EXPIRES_AT,
+            identity=maker.identity(f"delegated identity {number}"),
+        )
+        intent = OwnerIntent.publishing(
+            IntentKind.REGISTER,
+            certificate,
+            encode_proof(certificate, maker.authority),
+            nonce=0,
+            deadline=EXPIRES_AT,
+        )
+        signature = ethereum_signature(key.sign_recoverable(intent.digest(), hasher=None))
+        return intent.signed(signature).arguments
 
+    def register_for(self, maker: Maker) -> int:
+        arguments = self.signed_registration(maker, 0)
+        return self.chain.gas(
+            self.keys.functions.registerKeyBundleWithAttestationFor(*arguments),
+            sender=self.chain.accounts[6],
+        )
+
+    def register_batch(self, maker: Maker) -> int:
+        """One transaction; return its gas per owner, rounded up."""
+        entries = [self.signed_registration(maker, number) for number in range(1, BATCH + 1)]
+        call = self.keys.functions.registerKeyBundles(entries)
+        if not all(self.chain.call(call)):
+            raise RuntimeError("an entry of the batch was refused")
+        return -(-self.chain.gas(call, sender=self.chain.accounts[6]) // BATCH)
+
+    def register_for_agent(self, maker: Maker) -> int:
+        holder, agent = self.chain.accounts[7], 0
+        self.chain.send(self.agents.functions.register(), sender=holder)
+        owner = self.chain.call(self.keys.functions.agentOwner(agent))
+        certificate = maker.certificate(
+            chain_id=self.chain.web3.eth.chain_id,
+            key_registry=parse_address(self.keys.address),
+            owner=parse_address(owner),
+            expires_at=EXPIRES_AT,
+            identity=maker.identity("agent"),
+        )
+        call = self.keys.functions.registerKeyBundleWithAttestationForAgent(
+            agent,
+            certificate.identity_key,
+            certificate.pre_key,
+            certificate.pre_key_signature,
+            encode_proof(certificate, maker.authority),
+        )
+        return self.chain.gas(call, sender=holder)
+
+
+BATCH = 100
 REGISTER = "registerKeyBundleWithAttestation"
 
 
@@ -138,6 +199,9 @@ def measure_simulated() -> dict[str, int]:
         )
         figures["register_certified"] = bench.publish(REGISTER, maker, 2)
         figures["rotate_pre_key"] = bench.publish("rotatePreKey", maker, 1, epoch=2)
+        figures["register_certified_for"] = bench.register_for(maker)
+        figures["register_batch_per_owner"] = bench.register_batch(maker)
+        figures["register_for_agent"] = bench.register_for_agent(maker)
 
         second = Maker("another enclave on the same platform")
         attestation = bench.attestation(second, 2)

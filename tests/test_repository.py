@@ -143,7 +143,7 @@ def test_wire_imports_only_error_modules_of_the_package_and_does_no_io() -> None
     assert offences("wire", INPUT_OUTPUT | CHAIN) == []
 
 
-@pytest.mark.parametrize("area", ["mls", "xmtp"])
+@pytest.mark.parametrize("area", ["hpke", "mls", "xmtp"])
 def test_protocol_core_imports_neither_enclave_nor_client_and_does_no_io(area: str) -> None:
     require_area(area)
     forbidden = {"xmtp_tee.enclave", "xmtp_tee.client", "xmtp_tee.cli", "xmtp_tee.commands"}

@@ -10,6 +10,8 @@ from xmtp_tee.commands.lazy import RootGroup
 _COMMANDS = {
     "enclave": ("xmtp_tee.commands.enclave:enclave", "Run the process that holds the keys."),
     "keys": ("xmtp_tee.commands.keys:keys", "Make and list keys in the enclave."),
+    "policy": ("xmtp_tee.commands.policy:policy", "Who may do what in the enclave."),
+    "audit": ("xmtp_tee.commands.audit:audit", "What was asked of the enclave, and receipts."),
     "attest": ("xmtp_tee.commands.attest:attest", "Write the enclave's evidence to a file."),
     "verify": (
         "xmtp_tee.commands.verify:verify",
@@ -22,10 +24,22 @@ _COMMANDS = {
     "rotate": ("xmtp_tee.commands.register:rotate", "Make and publish a new pre-key."),
     "renew": ("xmtp_tee.commands.register:renew", "Renew the enclave's attestation on chain."),
     "revoke": ("xmtp_tee.commands.register:revoke", "Revoke a key bundle, for ever."),
+    "retire": ("xmtp_tee.commands.register:retire", "End an enclave's standing, for ever."),
+    "intent": (
+        "xmtp_tee.commands.intent:intent",
+        "Publish for an owner who signs and does not pay.",
+    ),
     "status": ("xmtp_tee.commands.status:status", "What the registry says of an owner or a key."),
+    "lookup": ("xmtp_tee.commands.lookup:lookup", "The bundles of many owners, in one call."),
+    "history": ("xmtp_tee.commands.lookup:history", "Every change of an owner's bundles."),
+    "watch": ("xmtp_tee.commands.watch:watch", "An alarm on every change of an owner's entry."),
     "collateral": (
         "xmtp_tee.commands.collateral:collateral",
         "Intel's data on chain: show, submit, watch when it lapses.",
+    ),
+    "verify-peer": (
+        "xmtp_tee.commands.verify_peer:verify_peer",
+        "Whether an XMTP peer's installations live in enclaves.",
     ),
     "devnode": (
         "xmtp_tee.commands.devnode:devnode",

@@ -230,9 +230,9 @@ def test_expired_pre_key_is_refused(world: World, attested: Maker) -> None:
 
 def test_evidence_fields_without_evidence_are_refused(world: World, attested: Maker) -> None:
     certificate = world.certificate(attested, OWNER)
-    attestation = world.attestation(attested)
-    proof = encode_proof(certificate, attested.authority, Evidence(attestation, b""))
-    with Refused("UnexpectedAttestationFields"):
+    evidence = Evidence(world.attestation(attested), b"\x02")
+    proof = encode_proof(certificate, attested.authority, evidence)[:-1]
+    with Refused("AttestationProofLength"):
         world.register(certificate, attested.authority, OWNER, proof=proof)
 
 

@@ -8,25 +8,29 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from tests.attestation.support import BINDING, NOW, RECIPE
+from tests.attestation.nitro.support import aws_root
+from tests.attestation.sevsnp.support import GENUINE_VLEK, GENUINE_VLEK_AT, genuine_evidence
+from tests.attestation.support import BINDING, NOW, RECIPE, Genuine, pem
 from xmtp_tee.attestation import Attestation, TeeKind
 from xmtp_tee.attestation.simulator import QuoteRecipe, SgxRecipe
+from xmtp_tee.attestation.simulator.nitro import DocumentRecipe
+from xmtp_tee.attestation.simulator.sevsnp import SnpReportRecipe
 from xmtp_tee.cli import main
 
+REPORT_DATA = BINDING.report_data()
 QUOTES = {
-    TeeKind.TDX: RECIPE,
-    TeeKind.SGX: QuoteRecipe.sgx_v3(sgx=SgxRecipe(report_data=BINDING.report_data())),
+    TeeKind.TDX: RECIPE.build(),
+    TeeKind.SGX: QuoteRecipe.sgx_v3(sgx=SgxRecipe(report_data=REPORT_DATA)).build(),
+    TeeKind.NITRO: DocumentRecipe(user_data=REPORT_DATA).build(NOW),
+    TeeKind.SEV_SNP: SnpReportRecipe(report_data=REPORT_DATA).build(),
 }
 
 
-@pytest.mark.parametrize("tee", list(QUOTES), ids=lambda tee: tee.label)
-def test_simulated_evidence_is_judged_under_the_collateral_of_its_kind(
-    tee: TeeKind, tmp_path: Path
-) -> None:
-    file = tmp_path / "evidence.json"
+def saved(folder: Path, tee: TeeKind, quote: bytes) -> Path:
+    """An evidence file that claims what the binding of all tests says."""
     evidence = Attestation(
         tee=tee,
-        quote=QUOTES[tee].build(),
+        quote=quote,
         authority=BINDING.authority,
         transport_key=BINDING.transport_key,
         chain_id=BINDING.chain_id,
@@ -34,7 +38,21 @@ def test_simulated_evidence_is_judged_under_the_collateral_of_its_kind(
         block_number=BINDING.block_number,
         block_hash=BINDING.block_hash,
     )
+    file = folder / "evidence.json"
     file.write_text(evidence.to_json(), encoding="utf-8")
+    return file
+
+
+def lines(output: str) -> dict[str, str]:
+    """The outcome of each line of a verdict."""
+    return {check["name"]: check["result"] for check in json.loads(output)["checks"]}
+
+
+@pytest.mark.parametrize("tee", list(QUOTES), ids=lambda tee: tee.label)
+def test_simulated_evidence_is_judged_under_the_collateral_of_its_kind(
+    tee: TeeKind, tmp_path: Path
+) -> None:
+    file = saved(tmp_path, tee, QUOTES[tee])
     flags = ["--root", "development", "--at", str(NOW), "--json"]
     done = CliRunner().invoke(main, ["verify", str(file), *flags, "--unsafe-accept-simulated"])
     assert done.exit_code == 0, done.output
@@ -49,3 +67,49 @@ def test_a_time_in_milliseconds_is_a_usage_error(tmp_path: Path) -> None:
     done = CliRunner().invoke(main, ["verify", str(file), *flags])
     assert done.exit_code == 1
     assert "range" in done.output
+
+
+def test_genuine_nitro_evidence_is_judged_under_aws_root_in_pem_or_der(
+    fixtures_dir: Path, tmp_path: Path
+) -> None:
+    genuine = Genuine(fixtures_dir / "attestation")
+    quote = genuine.read("nitro/base_attestation_2026-01.cbor")
+    file = saved(tmp_path, TeeKind.NITRO, quote)
+    root = tmp_path / "root"
+    for content in (aws_root(genuine), pem(aws_root(genuine)).encode()):
+        root.write_bytes(content)
+        flags = ["--root", str(root), "--at", "1767472867", "--json"]
+        done = CliRunner().invoke(main, ["verify", str(file), *flags])
+        # Genuine, and bound to something else than our keys.
+        assert done.exit_code == 2
+        found = lines(done.stdout)
+        assert (found["root"], found["signatures"]) == ("pass", "pass")
+        assert found["report data"] == "fail"
+
+
+def test_genuine_sev_snp_evidence_is_judged_under_amds_keys_and_a_floor(
+    fixtures_dir: Path, tmp_path: Path
+) -> None:
+    genuine = Genuine(fixtures_dir / "attestation")
+    file = saved(tmp_path, TeeKind.SEV_SNP, genuine_evidence(genuine, GENUINE_VLEK).encode())
+    flags = ["--root", "amd", "--at", str(GENUINE_VLEK_AT), "--json"]
+    floors = {"4,0,24,217": "pass", "4,0,24,218": "fail", "": "fail"}
+    for floor, expected in floors.items():
+        given = ["--tcb-floor", floor] if floor else []
+        done = CliRunner().invoke(main, ["verify", str(file), *flags, *given])
+        found = lines(done.stdout)
+        assert (found["root"], found["signatures"]) == ("pass", "pass")
+        assert found["TCB level"] == expected
+
+
+@pytest.mark.parametrize("floor", ["", "1,2,3", "1,2,3,4,5,6", "1,2,3,256", "a,b,c,d", "1,2,3,-1"])
+def test_a_floor_that_is_no_tcb_is_a_usage_error(tmp_path: Path, floor: str) -> None:
+    file = saved(tmp_path, TeeKind.SEV_SNP, QUOTES[TeeKind.SEV_SNP])
+    flags = ["--root", "amd", "--tcb-floor", floor]
+    assert CliRunner().invoke(main, ["verify", str(file), *flags]).exit_code == 1
+
+
+def test_sev_snp_under_a_file_is_a_usage_error(tmp_path: Path) -> None:
+    file = saved(tmp_path, TeeKind.SEV_SNP, QUOTES[TeeKind.SEV_SNP])
+    done = CliRunner().invoke(main, ["verify", str(file), "--root", str(file)])
+    assert done.exit_code == 1

@@ -15,6 +15,7 @@ from typing import Any, cast
 from urllib.parse import quote, urlsplit
 
 from cryptography import x509
+from eth_abi import encode
 
 from xmtp_tee.attestation.collateral import Collateral
 from xmtp_tee.attestation.dcap.pck import parse_pck_certificate
@@ -24,6 +25,7 @@ from xmtp_tee.client.chain import Chain
 from xmtp_tee.client.chain_errors import ContractRefused
 from xmtp_tee.client.collateral import CollateralSync
 from xmtp_tee.client.deployment import CONTRACTS, Deployment
+from xmtp_tee.client.logs import event_entry, topic_of
 from xmtp_tee.hashing import keccak256
 
 NOW = 1_800_000_000
@@ -121,6 +123,7 @@ def host_of(service: Pccs) -> str:
 @dataclass(frozen=True)
 class _Block:
     timestamp: int
+    number: int = 1
 
 
 @dataclass(frozen=True)
@@ -242,6 +245,12 @@ class MemoryVerifier:
             self.events.append(("QeIdentityAccepted", {"tee": int(tee)}))
 
 
+def _nothing(item: dict[str, Any]) -> int | bytes | str:
+    if item["type"] == "address":
+        return "0x" + "00" * 20
+    return b"" if item["type"].startswith("bytes") else 0
+
+
 class MemoryChain:
     """The part of :class:`xmtp_tee.client.chain.Chain` that the client's collateral uses."""
 
@@ -261,8 +270,32 @@ class MemoryChain:
     def read(self, function: tuple[str, tuple[Any, ...]]) -> Any:
         return self.verifier.call(*function)
 
-    def logs(self, _: object, event: str, __: object, ___: object) -> list[dict[str, Any]]:
-        return [{"args": made} for name, made in self.verifier.events if name == event]
+    def request(self, method: str, query: dict[str, Any]) -> list[dict[str, Any]]:
+        assert method == "eth_getLogs"
+        return [
+            self._log(index, name, made, query["address"])
+            for index, (name, made) in enumerate(self.verifier.events)
+            if query["topics"] == ["0x" + topic_of(event_entry("DcapVerifier", name)).hex()]
+        ]
+
+    def _log(self, index: int, name: str, made: dict[str, Any], address: str) -> dict[str, Any]:
+        """The event as a node shows it; what the verifier in memory does not keep is zero."""
+        entry = event_entry("DcapVerifier", name)
+        indexed = [item for item in entry["inputs"] if item["indexed"]]
+        values = [
+            encode([item["type"]], [made.get(item["name"], _nothing(item))]) for item in indexed
+        ]
+        plain = [item for item in entry["inputs"] if not item["indexed"]]
+        data = encode([item["type"] for item in plain], [_nothing(item) for item in plain])
+        return {
+            "address": address,
+            "topics": ["0x" + topic.hex() for topic in (topic_of(entry), *values)],
+            "data": "0x" + data.hex(),
+            "blockNumber": "0x1",
+            "blockHash": "0x" + "00" * 32,
+            "transactionHash": "0x" + "00" * 32,
+            "logIndex": hex(index),
+        }
 
     def transact(self, function: tuple[str, tuple[Any, ...]], _: object) -> _Receipt:
         self.verifier.take(*function, self.collateral)

@@ -83,3 +83,15 @@ def test_wrong_address_is_refused(name: str, value: object) -> None:
     data["contracts"][name] = value
     with pytest.raises(DeploymentInvalid, match=name):
         Deployment.from_dict(data)
+
+
+def test_further_contracts_are_kept_and_checked_like_the_others(tmp_path: Path) -> None:
+    data = sample()
+    data["contracts"]["AgentKeyValidator"] = "0x" + "ab" * 20
+    deployment = Deployment.from_dict(data)
+    assert deployment.address("AgentKeyValidator") == "0x" + "ab" * 20
+    deployment.save(tmp_path / "more.json")
+    assert Deployment.load(tmp_path / "more.json") == deployment
+    data["contracts"]["AgentKeyValidator"] = "0x" + "0" * 40
+    with pytest.raises(DeploymentInvalid, match="AgentKeyValidator"):
+        Deployment.from_dict(data)

@@ -298,7 +298,7 @@ def test_failure_of_the_request_leaves_the_connection_open(honest: Honest) -> No
 @pytest.mark.parametrize(
     ("welcome", "error"),
     [
-        (lambda about: encode(wire.Welcome(version=2, enclave=about)), ProtocolVersionError),
+        (lambda about: encode(wire.Welcome(version=3, enclave=about)), ProtocolVersionError),
         (
             lambda _: encode(wire.Failure(id=0, code="wire.protocol-version", message="no")),
             ProtocolVersionError,

@@ -1,61 +1,40 @@
-"""The Ape scripts as an operator calls them: deploy, policy, collateral, on a chain that runs already."""
+"""The Ape scripts as an operator calls them: deploy, status, policy, registry, collateral, on a running chain.
+
+Every command here runs where Ape finds no compiler: what is deployed is what forge made.
+"""
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from tests.support.chain import ROOT, Anvil
+from tests.support.chain import Anvil
+from tests.support.operator import Operator
 from xmtp_tee.client.chain import Chain
-from xmtp_tee.client.deployment import Deployment
-from xmtp_tee.demo.processes import environment
+from xmtp_tee.client.deployment import CONTRACTS, Deployment
 
 # A cold start compiles every contract with an emscripten solc.
 pytestmark = pytest.mark.timeout(600)
-NETWORK = ("--network", "ethereum:local:foundry")
-
-
-@dataclass
-class Operator:
-    """Runs scripts against one chain, with one deployment file."""
-
-    url: str
-    deployment: Path
-
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        env = environment(ROOT) | {
-            "APE_FOUNDRY_HOST": self.url,
-            "XMTP_TEE_DEPLOYMENT": str(self.deployment),
-        }
-        return subprocess.run(
-            ["ape", "run", *arguments],
-            cwd=ROOT,
-            env=env,
-            capture_output=True,
-            text=True,
-            timeout=500,
-            check=False,
-        )
-
-    def must(self, *arguments: str) -> str:
-        done = self.run(*arguments)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+# What the client needs, and the anchor for stores.
+DEPLOYED = len(CONTRACTS) + 1
+AUTHORITY = "0x00000000000000000000000000000000000a0701"
 
 
 @pytest.fixture(scope="module")
 def operator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
     """An operator whose deployment was made by the script."""
-    path = tmp_path_factory.mktemp("ape") / "local.json"
-    with Anvil() as anvil:
-        operator = Operator(anvil.url, path)
-        output = operator.must("deploy", *NETWORK, "--output", str(path))
+    folder = tmp_path_factory.mktemp("ape")
+    path = folder / "local.json"
+    with Anvil() as anvil, Operator(anvil.url, path, folder) as operator:
+        output = operator.must("deploy", "--output", str(path))
         assert "DEVELOPMENT ROOT" in output
+        assert output.count("  deployed\n") == len(Deployment.load(path).contracts)
         yield operator
+
+
+# --- deploy ---------------------------------------------------------------------------------------
 
 
 def test_deploy_script_writes_a_deployment_that_the_client_reads(operator: Operator) -> None:
@@ -71,64 +50,292 @@ def test_deploy_script_writes_a_deployment_that_the_client_reads(operator: Opera
     assert enclaves == deployment.address("EnclaveRegistry")
 
 
+def test_deploying_again_deploys_nothing_and_writes_the_same_file(operator: Operator) -> None:
+    chain = Chain(operator.url)
+    before, block = operator.deployment.read_text(), chain.block().number
+    again = operator.must("deploy", "--output", str(operator.deployment))
+    assert again.count("stands already") == len(Deployment.load(operator.deployment).contracts)
+    assert chain.block().number == block
+    assert operator.deployment.read_text() == before
+
+
+def test_a_lost_deployment_file_is_written_anew_with_the_block_found(
+    operator: Operator, tmp_path: Path
+) -> None:
+    path = tmp_path / "again.json"
+    operator.must("deploy", "--output", str(path))
+    assert Deployment.load(path) == Deployment.load(operator.deployment)
+
+
+def test_a_dry_run_says_where_and_for_how_much_gas_and_sends_nothing(
+    operator: Operator, tmp_path: Path
+) -> None:
+    parameters = altered(tmp_path, salt="another deployment")
+    chain = Chain(operator.url)
+    block, path = chain.block().number, tmp_path / "dry.json"
+    said = operator.must("deploy", "--dry-run", "--parameters", parameters, "--output", str(path))
+    assert said.count("would be deployed, gas ") == DEPLOYED
+    assert "not estimated" not in said
+    assert not path.exists()
+    assert chain.block().number == block
+    expected = dict(line.split()[:2] for line in said.splitlines() if "would be" in line)
+    operator.must("deploy", "--parameters", parameters, "--output", str(path))
+    assert dict(Deployment.load(path).contracts) == expected
+
+
+def test_the_addresses_are_the_same_on_another_chain(operator: Operator, tmp_path: Path) -> None:
+    with Anvil(options=("--chain-id", "4242")) as anvil:
+        with Operator(anvil.url, tmp_path / "other.json", tmp_path) as other:
+            other.must("deploy", "--output", str(other.deployment))
+        elsewhere = Deployment.load(other.deployment)
+    assert elsewhere.chain_id == 4242
+    assert elsewhere.contracts == Deployment.load(operator.deployment).contracts
+
+
+def test_a_chain_without_the_proxy_is_refused_and_told_how_to_get_it(
+    operator: Operator, undone: Chain
+) -> None:
+    deployer = "0x4e59b44847b379578588920cA78FbF26c0B4956C"
+    undone.request("anvil_setCode", deployer, "0x")
+    said = operator.refused("deploy")
+    assert "not on this chain" in said
+    assert "cast publish" in said
+    undone.request("anvil_setCode", deployer, "0x00")
+    assert "another contract stands" in operator.refused("deploy")
+
+
+def test_other_code_at_a_planned_address_is_refused(operator: Operator, undone: Chain) -> None:
+    address = Deployment.load(operator.deployment).address("EnclavePolicy")
+    undone.request("anvil_setCode", address, "0x6001")
+    assert "EnclavePolicy: other code stands" in operator.refused("deploy")
+
+
+def test_production_parameters_without_a_root_file_are_refused(operator: Operator) -> None:
+    assert "root certificate" in operator.refused("deploy", "--parameters", "production")
+
+
+def test_guardians_are_appointed_where_the_sender_may(operator: Operator, tmp_path: Path) -> None:
+    guardian = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
+    parameters = altered(tmp_path, salt="guarded", guardians=f'["{guardian}"]')
+    path = tmp_path / "guarded.json"
+    said = operator.must("deploy", "--parameters", parameters, "--output", str(path))
+    assert "has yet to add" not in said
+    assert guardian in operator.must("policy", "guardians", "--deployment", str(path))
+
+
+# --- status ---------------------------------------------------------------------------------------
+
+
+def test_ape_itself_runs_status_and_finds_everything_as_the_sources_make_it(
+    operator: Operator,
+) -> None:
+    done = operator.ape("status")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("as the sources make it") == DEPLOYED
+    for what in ("DEVELOPMENT", "owner", "there is no lock", "guardians", "paused"):
+        assert what in done.stdout
+
+
+@pytest.mark.parametrize("name", ["KeyRegistry", "EnclaveRegistry"])
+def test_status_finds_a_contract_that_is_not_what_the_sources_make(
+    operator: Operator, undone: Chain, name: str
+) -> None:
+    address = Deployment.load(operator.deployment).address(name)
+    code = bytearray.fromhex(str(undone.request("eth_getCode", address, "latest"))[2:])
+    code[-60] ^= 1
+    undone.request("anvil_setCode", address, "0x" + code.hex())
+    said = operator.refused("status")
+    assert f"{address}  NOT what the sources make" in said
+
+
+def test_status_finds_a_contract_that_is_missing(operator: Operator, undone: Chain) -> None:
+    address = Deployment.load(operator.deployment).address("AttestationVerifier")
+    undone.request("anvil_setCode", address, "0x")
+    assert f"{address}  NOTHING stands there" in operator.refused("status")
+
+
+# --- policy ---------------------------------------------------------------------------------------
+
+
 def test_policy_script_adds_lists_and_removes_a_workload(operator: Operator) -> None:
     workload = "0x" + "ab" * 32
-    assert "no workload" in operator.must("policy", "list", *NETWORK)
-    operator.must("policy", "add", workload, "--source", "https://example.org/code", *NETWORK)
-    listed = operator.must("policy", "list", *NETWORK)
+    assert "no workload" in operator.must("policy", "list")
+    operator.must("policy", "add", workload, "--source", "https://example.org/code")
+    listed = operator.must("policy", "list")
     assert workload in listed
     assert "https://example.org/code" in listed
-    operator.must("policy", "remove", workload, *NETWORK)
-    assert workload not in operator.must("policy", "list", *NETWORK)
+    operator.must("policy", "remove", workload)
+    assert workload not in operator.must("policy", "list")
 
 
 def test_policy_script_refuses_a_workload_without_a_source(operator: Operator) -> None:
-    done = operator.run("policy", "add", "0x" + "ab" * 32, *NETWORK)
-    assert done.returncode != 0
-    assert "--source" in done.stdout + done.stderr
+    assert "--source" in operator.refused("policy", "add", "0x" + "ab" * 32)
+
+
+def test_policy_script_says_in_words_what_the_contract_refuses(operator: Operator) -> None:
+    said = operator.refused("policy", "remove", "0x" + "77" * 32)
+    assert "WorkloadNotTrusted" in said
+    assert "Traceback" not in said
 
 
 def test_policy_script_denies_and_lifts(operator: Operator) -> None:
     platform, family = "00112233445566778899aabbccddeeff", "de7e10000000"
-    operator.must("policy", "deny-platform", "tdx", platform, *NETWORK)
-    operator.must("policy", "deny-family", "tdx", family, *NETWORK)
-    listed = operator.must("policy", "list", *NETWORK)
+    operator.must("policy", "deny-platform", "tdx", platform)
+    operator.must("policy", "deny-family", "tdx", family)
+    listed = operator.must("policy", "list")
     assert f"denied: platform {platform}  tdx" in listed
     assert f"denied: family {family}  tdx" in listed
-    operator.must("policy", "allow-platform", "tdx", platform, *NETWORK)
-    operator.must("policy", "allow-family", "tdx", family, *NETWORK)
-    assert "denied" not in operator.must("policy", "list", *NETWORK)
-    done = operator.run("policy", "deny-platform", "tdx", platform[2:], *NETWORK)
-    assert done.returncode != 0
-    assert "16 bytes" in done.stdout + done.stderr
+    operator.must("policy", "allow-platform", "tdx", platform)
+    operator.must("policy", "allow-family", "tdx", family)
+    assert "denied" not in operator.must("policy", "list")
+    assert "16 bytes" in operator.refused("policy", "deny-platform", "tdx", platform[2:])
 
 
 def test_policy_script_makes_and_withdraws_an_exception(operator: Operator) -> None:
     workload, advisories = "0x" + "cd" * 32, "0x" + "ef" * 24 + "00" * 8
-    operator.must("policy", "add", workload, "--source", "https://example.org/code", *NETWORK)
+    operator.must("policy", "add", workload, "--source", "https://example.org/code")
     exception = (workload, "SWHardeningNeeded", "--advisories", advisories)
-    operator.must("policy", "allow-status", *exception, "--days", "30", *NETWORK)
-    listed = operator.must("policy", "list", *NETWORK)
+    operator.must("policy", "allow-status", *exception, "--days", "30")
+    listed = operator.must("policy", "list")
     assert f"exception: {workload}  SWHardeningNeeded  advisories {advisories}  until" in listed
-    operator.must("policy", "withdraw-status", *exception, *NETWORK)
-    assert "exception" not in operator.must("policy", "list", *NETWORK)
+    operator.must("policy", "withdraw-status", *exception)
+    assert "exception" not in operator.must("policy", "list")
     for refused in (
         (workload, "Revoked", "--advisories", "any", "--days", "1"),
         (workload, "OutOfDate", "--advisories", "any", "--days", "91"),
         (workload, "OutOfDate", "--advisories", "0x" + "00" * 32, "--days", "1"),
     ):
-        assert operator.run("policy", "allow-status", *refused, *NETWORK).returncode != 0
+        operator.refused("policy", "allow-status", *refused)
+
+
+def test_calldata_is_printed_for_an_owner_without_an_account(operator: Operator) -> None:
+    chain = Chain(operator.url)
+    block = chain.block().number
+    policy = Deployment.load(operator.deployment).address("EnclavePolicy")
+    said = operator.must("policy", "remove", "0x" + "ab" * 32, "--calldata")
+    assert said == f"to:   {policy}\ndata: 0x0e14de5f{'ab' * 32}\n"
+    assert chain.block().number == block
+
+
+# --- the lock -------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def locked(operator: Operator, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The deployment file of a second deployment, whose additions wait two hours."""
+    folder = tmp_path_factory.mktemp("locked")
+    path = str(folder / "locked.json")
+    parameters = altered(
+        folder,
+        salt="locked",
+        addition_delay="7200",
+        guardians='["0x70997970C51812dc3A010C7d01b50e0d17dc79C8"]',
+    )
+    said = operator.must("deploy", "--parameters", parameters, "--output", path)
+    assert "has yet to add a guardian" in said
+    return path
+
+
+def test_under_a_lock_an_addition_is_announced_and_executed_in_its_time(
+    operator: Operator, undone: Chain, locked: str
+) -> None:
+    workload, where = "0x" + "ab" * 32, ("--deployment", locked)
+    said = operator.must("policy", "add", workload, "--source", "https://example.org", *where)
+    assert "announced" in said
+    assert "2.0 hours" in said
+    assert "no workload" in operator.must("policy", "list", *where)
+    pending = operator.must("policy", "pending", *where)
+    assert f"addWorkload(id {workload}, level 4, source https://example.org" in pending
+    identifier = pending.split()[0]
+    assert "AdditionNotYetExecutable" in operator.refused("policy", "execute", identifier, *where)
+    assert pending.split()[0] in operator.must("status", *where)
+    forward(undone, 7200)
+    assert "NOW" in operator.must("policy", "pending", *where)
+    assert "made: addWorkload" in operator.must("policy", "execute", identifier, *where)
+    assert workload in operator.must("policy", "list", *where)
+    assert "nothing is announced" in operator.must("policy", "pending", *where)
+    assert "nothing is announced" in operator.refused("policy", "execute", identifier, *where)
+
+
+def test_an_announcement_is_cancelled_and_one_that_lapsed_is_refused(
+    operator: Operator, undone: Chain, locked: str
+) -> None:
+    where = ("--deployment", locked)
+    operator.must("policy", "add-guardian", AUTHORITY, *where)
+    identifier = operator.must("policy", "pending", *where).split()[0]
+    operator.must("policy", "cancel", identifier, *where)
+    assert "nothing is announced" in operator.must("policy", "pending", *where)
+    operator.must("policy", "add-guardian", AUTHORITY, *where)
+    forward(undone, 7200 + 14 * 24 * 3600)
+    assert "LAPSED" in operator.must("policy", "pending", *where)
+    assert "lapsed" in operator.refused("policy", "execute", identifier, *where)
+
+
+def test_what_calldata_printed_is_scheduled_elsewhere(
+    operator: Operator, undone: Chain, locked: str
+) -> None:
+    where = ("--deployment", locked)
+    said = operator.must("policy", "add-guardian", AUTHORITY, "--calldata", *where)
+    data = bytes.fromhex(said.split("data: 0x")[1])
+    assert data[:4].hex() == "14984b74"  # scheduleAddition(bytes)
+    inner = data[68 : 68 + int.from_bytes(data[36:68])]
+    announced = operator.must("policy", "schedule", "0x" + inner.hex(), *where)
+    assert f"addGuardian(guardian {AUTHORITY})" in announced
+    assert "AdditionNotSchedulable" in operator.refused("policy", "schedule", "0x8456cb59", *where)
+
+
+# --- registry -------------------------------------------------------------------------------------
+
+
+def test_registry_script_pauses_and_resumes(operator: Operator, undone: Chain) -> None:
+    operator.must("registry", "pause")
+    assert "YES" in operator.must("status")
+    operator.must("registry", "unpause")
+    assert "YES" not in operator.must("status")
+
+
+def test_registry_script_revokes_an_authority_for_good(operator: Operator, undone: Chain) -> None:
+    assert "revoked for ever" in operator.must("registry", "revoke-enclave", AUTHORITY)
+    assert "EnclaveRevoked" in operator.refused("registry", "revoke-enclave", AUTHORITY)
+    assert "not an address" in operator.refused("registry", "revoke-enclave", "0x12")
+
+
+# --- collateral -----------------------------------------------------------------------------------
 
 
 def test_collateral_script_submits_once_and_shows_what_is_held(operator: Operator) -> None:
-    first = operator.must("collateral", "submit", "--development", *NETWORK)
+    first = operator.must("collateral", "submit", "--development")
     assert "gas" in first
-    shown = operator.must("collateral", "show", *NETWORK)
+    shown = operator.must("collateral", "show")
     for what in ("TCB info", "QE identity", "PCK CA certificate", "days left", "DEVELOPMENT root"):
         assert what in shown
 
 
-def test_production_parameters_without_a_root_file_are_refused(operator: Operator) -> None:
-    done = operator.run("deploy", "--parameters", "production", *NETWORK)
-    assert done.returncode != 0
-    assert "root certificate" in done.stdout + done.stderr
+# --- helpers --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def undone(operator: Operator) -> Iterator[Chain]:
+    """The operator's chain; what a test does to it is undone."""
+    chain = Chain(operator.url)
+    snapshot = chain.request("evm_snapshot")
+    yield chain
+    chain.request("evm_revert", snapshot)
+
+
+def altered(folder: Path, **changes: str) -> str:
+    """The development parameters with other values, in a file of their own."""
+    from scripts._parameters import PARAMETERS
+
+    lines = (PARAMETERS / "development.yaml").read_text().splitlines()
+    for field, value in changes.items():
+        index = next(i for i, line in enumerate(lines) if line.startswith(f"{field}:"))
+        lines[index] = f"{field}: {value}"
+    path = folder / "altered.yaml"
+    path.write_text("\n".join(lines))
+    return str(path)
+
+
+def forward(chain: Chain, seconds: int) -> None:
+    chain.request("evm_increaseTime", seconds)
+    chain.request("evm_mine")

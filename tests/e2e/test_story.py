@@ -35,8 +35,9 @@ from xmtp_tee.client.chain_errors import (
 from xmtp_tee.client.collateral import CollateralSync
 from xmtp_tee.client.deployment import Deployment
 from xmtp_tee.client.key_manager import KeyInfo, KeyManager
+from xmtp_tee.client.published import KeyState, Standing
 from xmtp_tee.client.registry import RegistrySync
-from xmtp_tee.client.registry_reader import KeyState, RegistryReader, Standing
+from xmtp_tee.client.registry_reader import RegistryReader
 from xmtp_tee.errors import ExitCode
 from xmtp_tee.verdict import CheckResult
 

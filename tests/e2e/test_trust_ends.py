@@ -32,7 +32,8 @@ from xmtp_tee.attestation.workload import tdx_workload_id
 from xmtp_tee.client.chain import Receipt
 from xmtp_tee.client.chain_errors import ContractRefused, EnclaveUntrusted
 from xmtp_tee.client.comparison import judge_registration
-from xmtp_tee.client.registry_reader import OnChainKey, Standing
+from xmtp_tee.client.on_chain_key import OnChainKey
+from xmtp_tee.client.published import Standing
 from xmtp_tee.verdict import CheckResult
 
 FIRST, OTHER = Platform(), Platform(ppid=bytes.fromhex("00112233445566778899aabbccddeeff"))

@@ -36,6 +36,10 @@ APP = Caller(
     key=PUBLIC.hex(),
     grants=(Grant(operations=("*",), owners=(checksum_address(OWNER),)),),
 )
+def no_reserve(caller: str, block: int, most: int) -> int:
+    raise AssertionError("nothing is to be counted")
+
+
 APP_PEER = Peer(uid=os.geteuid(), key=PUBLIC)
 
 
@@ -107,10 +111,10 @@ def test_caller_without_grants_may_only_ask_what_tells_nothing() -> None:
     assert {"ping", "describe", "batch"} == OPEN
     for operation in OPERATIONS:
         if operation in OPEN:
-            assert access.require(operation, 0) == frozenset()
+            assert access.require(operation, 0, no_reserve) == frozenset()
             continue
         with pytest.raises(CallerNotAllowedError):
-            access.require(operation, 0)
+            access.require(operation, 0, no_reserve)
 
 
 names = st.sampled_from([*sorted(OPERATIONS), "*"])
@@ -140,9 +144,9 @@ def test_access_is_what_the_grants_say_and_nothing_more(
     allowed = [grant for grant in given_grants if names_operation(grant)]
     if not allowed and operation not in OPEN:
         with pytest.raises(CallerNotAllowedError):
-            access.require(operation, 0)
+            access.require(operation, 0, no_reserve)
         return
-    owners = access.require(operation, 0)
+    owners = access.require(operation, 0, no_reserve)
     expected = any(
         "*" in grant.owners or checksum_address(owner) in grant.owners for grant in allowed
     )

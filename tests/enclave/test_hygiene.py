@@ -130,7 +130,7 @@ def test_running_enclave_names_its_measures_and_works_under_them(folder: Path) -
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads every process")
 def test_other_processes_of_the_same_user_cannot_read_its_memory(folder: Path) -> None:
     with EnclaveProcess(folder) as process, pytest.raises(PermissionError):
-        Path(f"/proc/{process.process.pid}/mem").open("rb")
+        Path(f"/proc/{process.process.pid}/mem").read_bytes()
 
 
 def test_unknown_architecture_gets_no_filter(monkeypatch: pytest.MonkeyPatch) -> None:

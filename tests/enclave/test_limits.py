@@ -13,6 +13,7 @@ from xmtp_tee.enclave.rates import Meter
 from xmtp_tee.policy.document import Caller, Grant, Rate
 from xmtp_tee.wire import messages as wire
 from xmtp_tee.wire.refusals import (
+    CallerLimitError,
     CallerUnknownError,
     KeyExpiredError,
     KeyLimitError,
@@ -144,3 +145,30 @@ def test_meter_opens_again_after_the_window_and_a_slot(count: int, seconds: int)
     meter, now = Meter(count, seconds), 1_800_000_000
     assert [meter.take(now) for _ in range(count + 1)] == [True] * count + [False]
     assert meter.take(now + seconds + max(1, seconds // 60))
+
+
+def test_caller_makes_exactly_as_many_requests_as_it_may(desk: Desk) -> None:
+    """Attack: the host restarts the enclave after each request."""
+    from xmtp_tee.enclave.callers import Peer
+
+    grant = Grant(operations=("*",), owners=("*",))
+    guest = Caller(name="guest", uid=4242, grants=(grant,), max_requests=5)
+    desk.apply(own_policy(callers=(*own_policy().callers, guest)))
+    for _ in range(5):
+        desk.ask(wire.Ping(), wire.Pong, Peer(uid=4242))
+        desk.restart()
+    with pytest.raises(CallerLimitError):
+        desk.ask(wire.Ping(), wire.Pong, Peer(uid=4242))
+    desk.change(callers=(*own_policy().callers, guest))
+    with pytest.raises(CallerLimitError):
+        desk.ask(wire.Ping(), wire.Pong, Peer(uid=4242))
+    desk.ask(wire.Ping(), wire.Pong, SELF)
+
+
+def test_lowered_limit_holds_for_what_is_reserved_already(desk: Desk) -> None:
+    key = desk.make("mac", limits=wire.Limits(max_uses=6400))
+    use(desk, key)
+    lowered = wire.Limits(max_uses=50)
+    desk.ask(wire.UpdateKey(key_id=key.id, limits=lowered))
+    with pytest.raises(KeyLimitError):
+        use(desk, key)

@@ -21,7 +21,6 @@ from __future__ import annotations
 import fcntl
 import functools
 import itertools
-import json
 import os
 import shutil
 import socket
@@ -30,7 +29,6 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -42,9 +40,8 @@ from web3.contract.contract import ContractFunction
 from web3.exceptions import ContractLogicError, Web3RPCError
 from web3.types import RPCEndpoint, TxParams, TxReceipt, Wei
 
-ROOT = Path(__file__).resolve().parents[2]
-ARTIFACTS = ROOT / os.environ.get("FOUNDRY_OUT", ".build/forge/out")
-"""Where forge writes; its own variable moves it (``FOUNDRY_CACHE_PATH`` moves the cache)."""
+from tools.project import ARTIFACTS, ROOT, compiled
+
 TRANSACTION_GAS_LIMIT = 2**24
 """EIP-7825: no transaction of mainnet may carry more gas."""
 
@@ -106,10 +103,7 @@ def artifact(name: str) -> dict[str, Any]:
         if built.returncode != 0:
             msg = f"forge build of {name} failed:\n{built.stdout}\n{built.stderr}"
             raise RuntimeError(msg)
-        loaded: dict[str, Any] = json.loads(
-            (ARTIFACTS / sources[0].name / f"{name}.json").read_text()
-        )
-    return loaded
+        return compiled(sources[0].relative_to(ROOT).as_posix(), name).artifact
 
 
 # --- reverts --------------------------------------------------------------------------------------

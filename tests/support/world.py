@@ -39,19 +39,28 @@ MAX_BLOCK_AGE = 64
 ATTESTATION_TTL = 7 * 24 * 3600
 EXPIRY = 30 * 24 * 3600
 COLLATERAL_AGE = 3600
+NO_DELAY = 0
 OWNER, SECOND_OWNER, STRANGER = 1, 2, 3
 
 
-def deploy(chain: DeployChain, root: bytes, *, development: bool, grace: int = 0) -> Deployment:
-    """Deploy all five contracts from forge's artifacts, owned by the first account."""
+def deploy(
+    chain: DeployChain,
+    root: bytes,
+    *,
+    development: bool,
+    grace: int = 0,
+    identity_registry: str | None = None,
+) -> Deployment:
+    """Deploy all five contracts from forge's artifacts; the first account owns the policy, without a delay."""
     first = chain.web3.eth.block_number
     verifier = chain.deploy("DcapVerifier", root, grace)
     router = chain.deploy("AttestationVerifier", [2], [verifier.address])
-    policy = chain.deploy("EnclavePolicy", chain.accounts[0])
+    policy = chain.deploy("EnclavePolicy", chain.accounts[0], NO_DELAY)
     enclaves = chain.deploy(
         "EnclaveRegistry", router.address, policy.address, MAX_BLOCK_AGE, ATTESTATION_TTL
     )
-    keys = chain.deploy("KeyRegistry", enclaves.address, chain.accounts[0])
+    identities = "0x" + "00" * 20 if identity_registry is None else identity_registry
+    keys = chain.deploy("KeyRegistry", enclaves.address, identities)
     return Deployment(
         network="ethereum:local",
         chain_id=chain.web3.eth.chain_id,
@@ -188,11 +197,21 @@ class World:
 
 
 @contextmanager
-def open_world() -> Iterator[World]:
-    """Start anvil, deploy under the development root, bring collateral, trust both workloads."""
+def open_world(*, identity_registry: str | None = None, code: bytes = b"") -> Iterator[World]:
+    """Start anvil, deploy under the development root, bring collateral, trust both workloads.
+
+    ``code`` is put at ``identity_registry`` first: agents are its tokens then.
+    """
     with Anvil() as anvil:
         deployer = DeployChain(anvil)
-        deployment = deploy(deployer, development_root_certificate(), development=True)
+        if identity_registry is not None:
+            deployer.set_code(identity_registry, code)
+        deployment = deploy(
+            deployer,
+            development_root_certificate(),
+            development=True,
+            identity_registry=identity_registry,
+        )
         chain = Chain(anvil.url)
         senders = [NodeSender(address) for address in deployer.accounts]
         collateral = CollateralRecipe().build(chain.block().timestamp - COLLATERAL_AGE)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from xmtp_tee.client.key_manager import KeyManager
     from xmtp_tee.client.models import EnclaveInfo, KeyInfo, PreKeyInfo
     from xmtp_tee.client.registry import RegistrySync
+    from xmtp_tee.client.registry_reader import RegistryReader
+    from xmtp_tee.client.relay import Relayer
 
 __all__ = [
     "Deployment",
@@ -27,7 +29,9 @@ __all__ = [
     "KeyInfo",
     "KeyManager",
     "PreKeyInfo",
+    "RegistryReader",
     "RegistrySync",
+    "Relayer",
 ]
 
 _HOMES = {
@@ -39,7 +43,9 @@ _HOMES = {
     "KeyInfo": "models",
     "KeyManager": "key_manager",
     "PreKeyInfo": "models",
+    "RegistryReader": "registry_reader",
     "RegistrySync": "registry",
+    "Relayer": "relay",
 }
 
 

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any, Protocol, cast
 
 from eth_account import Account
+from eth_account.messages import encode_typed_data
 from eth_account.signers.local import LocalAccount
 from eth_utils.address import is_address, to_checksum_address
 from hexbytes import HexBytes
 from web3 import Web3
-from web3.types import TxParams
+from web3.types import RPCEndpoint, TxParams
 
 from xmtp_tee.client.chain_errors import SenderError
 
@@ -27,6 +28,9 @@ class Sender(Protocol):
 
     def send(self, web3: Web3, transaction: TxParams) -> HexBytes:
         """Sign and send a complete transaction; return its hash."""
+
+    def sign_typed_data(self, web3: Web3, typed_data: dict[str, Any]) -> bytes:
+        """Sign the object of ``eth_signTypedData_v4``; return 65 bytes r || s || v."""
 
 
 class LocalSender:
@@ -48,6 +52,15 @@ class LocalSender:
         signed = self._account.sign_transaction(cast("dict[str, Any]", transaction))
         return web3.eth.send_raw_transaction(signed.raw_transaction)
 
+    def sign_typed_data(self, web3: Web3, typed_data: dict[str, Any]) -> bytes:
+        """Sign the object of ``eth_signTypedData_v4``; return 65 bytes r || s || v."""
+        return self.sign_offline(typed_data)
+
+    def sign_offline(self, typed_data: dict[str, Any]) -> bytes:
+        """Sign the object of ``eth_signTypedData_v4`` without a node; return 65 bytes r || s || v."""
+        message = encode_typed_data(full_message=typed_data)
+        return bytes(self._account.sign_message(message).signature)
+
 
 class NodeSender:
     """Lets the node sign: an unlocked account of a development node."""
@@ -61,6 +74,20 @@ class NodeSender:
     def send(self, web3: Web3, transaction: TxParams) -> HexBytes:
         """Send a complete transaction for the node to sign; return its hash."""
         return web3.eth.send_transaction(transaction)
+
+    def sign_typed_data(self, web3: Web3, typed_data: dict[str, Any]) -> bytes:
+        """Have the node sign the object of ``eth_signTypedData_v4``; return 65 bytes r || s || v."""
+        response = web3.provider.make_request(
+            RPCEndpoint("eth_signTypedData_v4"), [self.address, typed_data]
+        )
+        signature = response.get("result")
+        if not isinstance(signature, str):
+            raise SenderError(
+                "the node does not sign for this account",
+                got=f"{self.address}: {str(response.get('error'))[:200]}",
+                expected="an unlocked account, and eth_signTypedData_v4",
+            )
+        return bytes(HexBytes(signature))
 
 
 def from_keystore(

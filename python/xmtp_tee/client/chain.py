@@ -6,7 +6,7 @@ a revert and :class:`ChainUnavailable` for a node that does not answer.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, cast
@@ -24,7 +24,8 @@ from web3.exceptions import (
     TransactionNotFound,
     Web3Exception,
 )
-from web3.types import EventData, RPCEndpoint, TxParams, TxReceipt, Wei
+from web3.logs import DISCARD
+from web3.types import RPCEndpoint, TxParams, TxReceipt, Wei
 
 from xmtp_tee.client.abi import contract_abi
 from xmtp_tee.client.accounts import Sender
@@ -32,6 +33,7 @@ from xmtp_tee.client.chain_errors import (
     ChainUnavailable,
     ContractRefused,
     NoCode,
+    RequestRefused,
     TransactionNotMined,
     WrongChain,
 )
@@ -118,10 +120,13 @@ class Chain:
         with self._errors():
             return function.call(block_identifier="latest" if block is None else BlockNumber(block))
 
-    def rehearse(self, function: ContractFunction, sender: str) -> None:
-        """Run a transaction without sending it; raise what it would be refused with."""
+    def rehearse(self, function: ContractFunction, sender: str, *, gas: int | None = None) -> Any:
+        """Run a transaction without sending it; return what it returns, raise what it would be refused with."""
+        transaction: TxParams = {"from": cast("ChecksumAddress", sender)}
+        if gas is not None:
+            transaction["gas"] = gas
         with self._errors():
-            function.call({"from": cast("ChecksumAddress", sender)})
+            return function.call(transaction)
 
     def transact(
         self,
@@ -152,26 +157,19 @@ class Chain:
             sent = sender.send(self.web3, transaction)
         return self._receipt(sent)
 
-    def logs(
-        self, contract: Contract, event: str, filters: dict[str, Any], first_block: int
-    ) -> Sequence[EventData]:
-        """Return a contract's events of one kind since ``first_block``, oldest first.
-
-        ``filters`` are values of indexed arguments.
-        """
+    def events(self, contract: Contract, event: str, receipt: Receipt) -> list[Mapping[str, Any]]:
+        """Return the arguments of a contract's events of one kind in a receipt, in order."""
         with self._errors():
-            found = contract.events[event]().get_logs(
-                argument_filters=filters, from_block=BlockNumber(first_block)
-            )
-        return list(found)
+            found = contract.events[event]().process_receipt(receipt.raw, errors=DISCARD)
+        return [log["args"] for log in found if log["address"] == contract.address]
 
     def request(self, method: str, *params: object) -> Any:
         """Make a raw JSON-RPC request, for what web3 has no function for."""
         with self._errors():
             response = self.web3.provider.make_request(RPCEndpoint(method), list(params))
         if "error" in response:
-            raise ChainUnavailable(
-                f"the node refused {method}", got=str(response["error"]), expected="a result"
+            raise RequestRefused(
+                f"the node refused {method}", got=str(response["error"])[:200], expected="a result"
             )
         return response["result"]
 
@@ -221,6 +219,13 @@ class Chain:
             yield
         except ContractLogicError as error:
             raise decode_revert(_revert_data(error)) from error
+        except (requests.HTTPError, requests.ReadTimeout) as error:
+            kind = RequestRefused if _was_too_much(error) else ChainUnavailable
+            raise kind(
+                "the node did not answer this request",
+                got=_without_address(error),
+                expected=f"an Ethereum JSON-RPC answer from {self.host}",
+            ) from None
         except requests.RequestException as error:
             raise ChainUnavailable(
                 "the node cannot be reached",
@@ -245,6 +250,21 @@ def _revert_data(error: ContractLogicError) -> bytes:
     if isinstance(data, str) and data.startswith("0x"):
         return bytes(HexBytes(data))
     return b""
+
+
+# Statuses by which nodes refuse a request for its size or cost. A denied access or a rate limit says nothing of it.
+_TOO_MUCH = frozenset({400, 408, 413, 422, 500, 502, 503, 504})
+
+
+def _was_too_much(error: requests.RequestException) -> bool:
+    return error.response is None or error.response.status_code in _TOO_MUCH
+
+
+def _without_address(error: requests.RequestException) -> str:
+    """Name the failure without the library's text, which quotes the address and an access key in it."""
+    if error.response is not None:
+        return f"HTTP status {error.response.status_code}"
+    return type(error).__name__
 
 
 def _host(rpc_url: str) -> str:

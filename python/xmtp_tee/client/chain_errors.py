@@ -26,6 +26,18 @@ class ChainUnavailable(UnavailableError):
     code = "chain.unavailable"
 
 
+class RequestRefused(ChainUnavailable):
+    """The node is there and does not do this: too wide a range, an old state, an unknown method, no time left."""
+
+    code = "chain.request-refused"
+
+
+class LogMalformed(UnavailableError):
+    """The node's event logs are malformed, or are not those that were asked for. Nothing can be said by them."""
+
+    code = "chain.log-malformed"
+
+
 class TransactionNotMined(UnavailableError):
     """The transaction was sent and no receipt came in time. It may still be mined."""
 
@@ -66,6 +78,12 @@ class KeyRevoked(RefusedByPolicyError):
     """The owner revoked the bundle. It never comes back."""
 
     code = "registry.key-revoked"
+
+
+class AgentTransferred(RefusedByPolicyError):
+    """The agent that owns the bundle has another holder than when it registered it."""
+
+    code = "registry.agent-transferred"
 
 
 class KeyExpired(RefusedByPolicyError):
@@ -194,13 +212,17 @@ def show(value: object) -> str:
 # The same failure has the same exit code off chain (xmtp_tee.attestation.errors).
 _POLICY = frozenset(
     {
+        "AgentTransferred",
         "AttestationExpired",
         "BlockTooOld",
         "CertificateExpired",
         "DebugEnclave",
         "EnclaveInvalidated",
         "EnclaveNotTrusted",
+        "EnclaveRetired",
+        "EnclaveRevoked",
         "FamilyDenied",
+        "GuestPolicyRefused",
         "PlatformDenied",
         "PreKeyExpired",
         "TcbRevoked",
@@ -221,38 +243,66 @@ _COLLATERAL = frozenset(
         "PckUnknown",
         "QeIdentityLapsed",
         "QeIdentityUnknown",
+        "SignerUnknown",
         "TcbInfoLapsed",
         "TcbInfoUnknown",
     }
 )
 _CALL = frozenset(
     {
+        "AdditionAlreadyScheduled",
+        "AdditionLapsed",
+        "AdditionNotCanonical",
+        "AdditionNotSchedulable",
+        "AdditionNotScheduled",
+        "AdditionNotYetExecutable",
+        "AdditionsNotLocked",
+        "AgentNotControlled",
+        "AgentUnknown",
+        "AgentsNotSupported",
         "AttestationNotNewer",
+        "AttestationProofLength",
+        "AttestationProofVersion",
+        "BatchGasTooLow",
         "BlockNotYetMined",
         "DeadlineOutOfRange",
         "EnclaveStillTrusted",
         "EnforcedPause",
         "EpochNotGreater",
+        "EpochTooLarge",
+        "ExpectedPause",
+        "ExpiryTooLarge",
         "FamilyAlreadyDenied",
         "FamilyNotDenied",
+        "FloorNotRaised",
+        "GuardianAlreadyAdded",
+        "GuardianIsZero",
         "IdentityKeyAlreadyActive",
         "IdentityKeyLength",
         "IdentityKeyNotActive",
         "IdentityKeyRevoked",
         "KeyIsZero",
         "KeysNotDistinct",
+        "NeitherOwnerNorGuardian",
+        "NotAGuardian",
+        "NotFloorKeeper",
+        "NotThePolicyOwner",
         "OwnableUnauthorizedAccount",
+        "OwnerNotDeployed",
+        "PauseUnauthorized",
         "PlatformAlreadyDenied",
         "PlatformIdIsZero",
         "PlatformNotDenied",
         "PreKeyLength",
         "PreKeyReused",
         "PreKeySignatureLength",
+        "SignatureExpired",
+        "SignerNotNewer",
         "StatusNotAllowed",
         "TcbStatusNotAllowable",
         "TeeKindMissing",
         "TooManyActiveBundles",
-        "UnexpectedAttestationFields",
+        "UnpauseUnauthorized",
         "WorkloadAlreadyTrusted",
     }
 )
@@ -261,13 +311,20 @@ _CAUSES = {
     "CertificateSignerMismatch": "the certificate was made for another owner, chain, registry or key",
     "EnclaveNotTrusted": "the enclave's attestation lapsed, or its workload or TCB level is refused now",
     "EpochNotGreater": "the certificate's pre-key is not newer than the published one",
+    "AgentTransferred": "the agent has another holder since it registered the bundle",
+    "EnclaveRetired": "the enclave ended its own service, for ever",
+    "EnclaveRevoked": "the policy's owner revoked the enclave, for ever",
     "FamilyDenied": "the policy denies every platform of this family (FMSPC)",
+    "OwnerSignatureInvalid": "the owner did not sign exactly this, or signed for another nonce, chain or registry",
     "PlatformDenied": "the policy denies this very platform (PPID)",
+    "SignatureExpired": "the owner's signature is past its deadline",
     "TcbStatusNotAccepted": "Intel holds something against the platform, and the policy makes no exception for it",
     "WorkloadNotTrusted": "the policy does not list the measurement of this enclave's code",
 }
 _NEXT = {
     "EpochNotGreater": "xmtp-tee rotate",
+    "OwnerSignatureInvalid": "xmtp-tee intent new",
+    "SignatureExpired": "xmtp-tee intent new",
     "FamilyDenied": "ape run policy list",
     "PlatformDenied": "ape run policy list",
     "TcbStatusNotAccepted": "ape run policy list",

@@ -29,6 +29,8 @@ from xmtp_tee.client.chain import Chain
 from xmtp_tee.client.chain_errors import ContractRefused
 from xmtp_tee.client.deployment import Deployment
 from xmtp_tee.client.holdings import Holding
+from xmtp_tee.client.log_search import find_logs
+from xmtp_tee.client.logs import decode_log, event_entry, topic_of
 from xmtp_tee.errors import UnavailableError
 
 _TEES = {"SGX": TeeKind.SGX, "QE": TeeKind.SGX, "TDX": TeeKind.TDX, "TD_QE": TeeKind.TDX}
@@ -316,8 +318,15 @@ class CollateralSync:
         return self._chain.read(self._verifier.get_function_by_name(function)(*arguments))
 
     def _logs(self, event: str) -> list[Any]:
-        first = self._deployment.deployed_at_block
-        return [log["args"] for log in self._chain.logs(self._verifier, event, {}, first)]
+        entry = event_entry("DcapVerifier", event)
+        found = find_logs(
+            self._chain,
+            self._deployment.address("DcapVerifier"),
+            [topic_of(entry)],
+            self._deployment.deployed_at_block,
+            self._chain.block().number,
+        )
+        return [decode_log(entry, log) for log in found]
 
 
 def _signer_key_id(piece: Submission, collateral: Collateral) -> bytes:

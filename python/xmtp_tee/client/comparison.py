@@ -11,8 +11,10 @@ from xmtp_tee.attestation.kinds import TcbStatus
 from xmtp_tee.attestation.pre_key import verify_pre_key_signature
 from xmtp_tee.client.chain_errors import RegistrationMismatch, RegistrationRefused
 from xmtp_tee.client.key_manager import KeyManager
+from xmtp_tee.client.on_chain_key import OnChainKey
+from xmtp_tee.client.published import KeyState, Standing
 from xmtp_tee.client.reasons import in_words
-from xmtp_tee.client.registry_reader import KeyState, OnChainKey, RegistryReader
+from xmtp_tee.client.registry_reader import RegistryReader
 from xmtp_tee.errors import ExitCode, XmtpTeeError
 from xmtp_tee.verdict import Check, CheckResult, Verdict
 
@@ -112,6 +114,14 @@ def _standing(
         else f"{now - key.expires_at} s ago",
         "in the future",
         "An expired pre-key must not be used.",
+        POLICY,
+    )
+    yield Check(
+        "standing",
+        PASS if key.standing is Standing.TRUSTED else FAIL,
+        key.standing.label,
+        Standing.TRUSTED.label,
+        "The registry's own answer, an agent's transfer to another holder included.",
         POLICY,
     )
 

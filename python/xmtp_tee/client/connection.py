@@ -9,8 +9,10 @@ import time
 from types import TracebackType
 
 from xmtp_tee import __version__
+from xmtp_tee.client.caller import CallerKey, Greeting, require_transport_key
 from xmtp_tee.client.errors import EnclaveTimeoutError, EnclaveUnavailableError
 from xmtp_tee.wire import messages as wire
+from xmtp_tee.wire.channel import Channel
 from xmtp_tee.wire.codec import ServerMessageDecoder, decode_result, encode_request, request
 from xmtp_tee.wire.errors import MessageUnexpectedError, ProtocolVersionError, WireError
 from xmtp_tee.wire.faults import to_exception
@@ -27,41 +29,67 @@ class EnclaveConnection:
     one's.
     """
 
-    def __init__(self, socket_path: str | os.PathLike[str], timeout: float) -> None:
+    def __init__(
+        self,
+        socket_path: str | os.PathLike[str],
+        timeout: float,
+        caller: CallerKey | None = None,
+        transport_key: bytes | None = None,
+    ) -> None:
         """Connect and greet. ``timeout``: seconds for connecting, and for each answer.
 
+        ``caller``: the key that the enclave's policy knows this client by; the connection is then
+        protected. ``transport_key``: the enclave's, from its verified attestation.
+
         :raises EnclaveUnavailableError: if nobody listens, or access is denied
+        :raises EnclaveMismatchError: if the enclave has another transport key
         :raises ProtocolVersionError: if the enclave speaks another version
         :raises XmtpTeeError: if the enclave refuses the connection
         """
         self._path = os.fspath(socket_path)
         self._timeout = timeout
+        self._channel: Channel | None = None
+        self._pending: Channel | None = None
         self._lock = threading.Lock()
         self._decoder = ServerMessageDecoder()
         self._next_id = 1
         self._socket: socket.socket | None = self._connect()
         try:
-            self.enclave = self._greet()
+            self.enclave = self._greet(caller, transport_key)
         except BaseException:
             self.close()
             raise
 
     def call(self, operation: wire.Operation) -> wire.Result:
-        """Send one operation and return its result.
+        """Send one operation and return its result; raises as :meth:`ask`, and the enclave's typed
+        answer.
+        """
+        _, answer = self.ask(operation)
+        if isinstance(answer, wire.Failure):
+            raise to_exception(answer)
+        return decode_result(answer)
+
+    def ask(
+        self,
+        operation: wire.Operation,
+        idempotency_key: str | None = None,
+        receipt: bool = False,
+    ) -> tuple[wire.Request, wire.Reply | wire.Failure]:
+        """Send one operation; return the request and its answer as they travelled.
 
         :raises EnclaveUnavailableError: if the connection is over, or ends before the answer
         :raises EnclaveTimeoutError: if the answer does not come in time
-        :raises XmtpTeeError: the enclave's typed answer
+        :raises XmtpTeeError: the enclave's typed farewell
         """
         with self._lock:
             number, self._next_id = self._next_id, self._next_id + 1
-            answer = self._exchange(encode_request(request(number, operation)))
-            if isinstance(answer, wire.Failure) and answer.id in (0, number):
-                if answer.id == 0:
-                    self._hang_up()
+            asked = request(number, operation, idempotency_key, receipt)
+            answer = self._exchange(asked)
+            if isinstance(answer, wire.Failure) and answer.id == 0:
+                self._hang_up()
                 raise to_exception(answer)
-            if isinstance(answer, wire.Reply) and answer.id == number:
-                return decode_result(answer)
+            if isinstance(answer, wire.Reply | wire.Failure) and answer.id == number:
+                return asked, answer
             self._hang_up()
             raise MessageUnexpectedError("The answer belongs to no request", expected=number)
 
@@ -98,9 +126,23 @@ class EnclaveConnection:
             ) from error
         return connection
 
-    def _greet(self) -> wire.EnclaveDescription:
-        hello = wire.Hello(version=PROTOCOL_VERSION, client=f"xmtp-tee {__version__}")
-        answer = self._exchange(encode_request(hello))
+    def _greet(
+        self, caller: CallerKey | None, transport_key: bytes | None
+    ) -> wire.EnclaveDescription:
+        greeting = None if caller is None else Greeting(caller)
+        hello = wire.Hello(
+            version=PROTOCOL_VERSION,
+            client=f"xmtp-tee {__version__}",
+            caller=None if greeting is None else greeting.claim,
+        )
+        answer = self._exchange(hello)
+        if greeting is not None and isinstance(answer, wire.Challenge):
+            require_transport_key(answer.enclave, transport_key)
+            proof, channel = greeting.proof(answer)
+            # From its answer on the enclave speaks protected. A plain one tells that it did not
+            # accept the proof: somebody in between has changed the greeting.
+            self._pending = channel
+            answer = self._exchange(proof)
         if isinstance(answer, wire.Failure):
             raise to_exception(answer)
         if not isinstance(answer, wire.Welcome):
@@ -111,13 +153,20 @@ class EnclaveConnection:
                 got=answer.version,
                 expected=PROTOCOL_VERSION,
             )
+        if greeting is not None and self._channel is None:
+            raise MessageUnexpectedError("The enclave asked for no proof", expected="challenge")
+        require_transport_key(answer.enclave, transport_key)
         return answer.enclave
 
-    def _exchange(self, frame: bytes) -> wire.ServerMessage:
+    def _exchange(self, message: wire.ClientMessage) -> wire.ServerMessage:
         if self._socket is None:
             raise EnclaveUnavailableError(
                 "The connection to the enclave is closed", next_command="connect anew"
             )
+        frame = encode_request(message, None if self._channel is None else self._channel.seal)
+        if self._pending is not None:
+            self._channel, self._pending = self._pending, None
+            self._decoder.protect(self._channel.open)
         deadline = time.monotonic() + self._timeout
         try:
             self._send(self._socket, frame, deadline)

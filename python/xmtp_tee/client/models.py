@@ -9,13 +9,54 @@ from xmtp_tee.wire import messages as wire
 
 
 @dataclass(frozen=True, slots=True)
+class KeyLimits:
+    """How a key may be used; None: without limit.
+
+    ``expires_at``: unix seconds. ``max_uses``: of each version. ``rate_count`` uses in any
+    ``rate_seconds``.
+    """
+
+    expires_at: int | None = None
+    max_uses: int | None = None
+    rate_count: int | None = None
+    rate_seconds: int | None = None
+
+    @classmethod
+    def from_wire(cls, limits: wire.Limits | None) -> KeyLimits | None:
+        """Return what a ``Limits`` message says."""
+        if limits is None:
+            return None
+        return cls(limits.expires_at, limits.max_uses, limits.rate_count, limits.rate_seconds)
+
+    def to_wire(self) -> wire.Limits:
+        """Return the ``Limits`` message.
+
+        :raises FieldError: a number is out of range
+        """
+        from xmtp_tee.client.answers import built
+
+        return built(
+            wire.Limits,
+            expires_at=self.expires_at,
+            max_uses=self.max_uses,
+            rate_count=self.rate_count,
+            rate_seconds=self.rate_seconds,
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class KeyInfo:
     """A key's public record.
 
-    ``type``: ``ed25519``, ``x25519`` or ``secp256k1``. ``purpose``: ``xmtp-identity``, ``pre-key``,
-    ``authority`` or ``transport``. ``owner``: EIP-55 address, None for the enclave's own keys.
-    ``public_key``: 32 bytes, 65 (SEC 1, uncompressed) for secp256k1. ``epoch``: a pre-key's, else
-    0. ``provenance``: ``generated``. Times are unix seconds.
+    ``type``: ``ed25519``, ``x25519``, ``xwing``, ``secp256k1``, ``aes-256-gcm``,
+    ``chacha20-poly1305``, ``hmac-sha256`` or ``hkdf-sha256``. ``purpose``: ``xmtp-identity``,
+    ``xmtp-installation``, ``pre-key``, ``wallet``, ``key-agreement``, ``hpke``, ``aead``, ``mac``,
+    ``derivation``, ``authority`` or ``transport``. ``owner``: EIP-55 address, None for the
+    enclave's own keys. ``public_key``: 32 bytes, 65 (SEC 1, uncompressed) for secp256k1, 1,216 for
+    X-Wing, none for a symmetric key. ``epoch``: a pre-key's, else 0. ``provenance``: ``generated``,
+    ``derived`` or ``imported``. ``state``: ``active``, ``deleted`` (it can be restored, and
+    destroyed from ``destroy_after`` on) or ``destroyed``. Versions from ``minimum_version`` to
+    ``version`` can be used. Times are unix seconds.
     """
 
     id: str
@@ -29,6 +70,16 @@ class KeyInfo:
     operations: tuple[str, ...]
     created_at: int
     destroyed_at: int | None
+    state: str = "active"
+    label: str = ""
+    minimum_version: int = 1
+    rotated_at: int | None = None
+    limits: KeyLimits | None = None
+    derived_from: str | None = None
+    releases: bool = False
+    exportable: bool = False
+    deleted_at: int | None = None
+    destroy_after: int | None = None
 
     @classmethod
     def from_wire(cls, key: wire.Key) -> KeyInfo:
@@ -45,6 +96,16 @@ class KeyInfo:
             operations=key.operations,
             created_at=key.created_at,
             destroyed_at=key.destroyed_at,
+            state=key.state,
+            label=key.label,
+            minimum_version=key.minimum_version,
+            rotated_at=key.rotated_at,
+            limits=KeyLimits.from_wire(key.limits),
+            derived_from=key.derived_from,
+            releases=key.releases,
+            exportable=key.exportable,
+            deleted_at=key.deleted_at,
+            destroy_after=key.destroy_after,
         )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 _WORDS = {
     "EnclaveUnknown": "the enclave was never attested in this registry",
     "EnclaveInvalidated": "the attestation was found to fail and was invalidated; a fresh quote restores it",
+    "EnclaveRetired": "the enclave ended its own service, for ever",
+    "EnclaveRevoked": "the policy's owner revoked the enclave, for ever",
     "AttestationExpired": "the attestation's lifetime is over; a fresh quote renews it",
     "WorkloadNotTrusted": "the policy does not list the enclave's code (any more)",
     "PlatformDenied": "the policy denies this very platform",

@@ -2,89 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import IntEnum
+from collections.abc import Iterable
 from typing import Any
 
 from eth_utils.address import to_checksum_address
 from web3 import Web3
 from web3.contract import Contract
-from web3.types import EventData
 
 from xmtp_tee.assurance import AssuranceLevel
-from xmtp_tee.attestation.address import checksum_address
+from xmtp_tee.attestation.address import checksum_address, parse_address
 from xmtp_tee.attestation.kinds import Provenance, TeeKind
 from xmtp_tee.client.abi import AbiEntry, contract_abi, error_name
 from xmtp_tee.client.chain import Chain
 from xmtp_tee.client.chain_errors import (
-    EnclaveUntrusted,
-    KeyExpired,
-    KeyRevoked,
+    ChainUnavailable,
     NotRegistered,
     SenderError,
 )
 from xmtp_tee.client.deployment import Deployment
+from xmtp_tee.client.history.errors import HistoryBroken
+from xmtp_tee.client.history.events import KeyEvent
+from xmtp_tee.client.history.replay import RegistryState, ReplayedBundle
+from xmtp_tee.client.history.walk import KeyHistory
+from xmtp_tee.client.intents import IntentKind, OwnerIntent
+from xmtp_tee.client.on_chain_key import OnChainKey, require_usable
 from xmtp_tee.client.platform_state import PlatformState, read_platform
-from xmtp_tee.client.reasons import in_words
+from xmtp_tee.client.published import KeyState, PublishedKey, Standing
 
-
-class KeyState(IntEnum):
-    """A bundle's life: never there, active, revoked for ever. The values are the contract's."""
-
-    NONE = 0
-    ACTIVE = 1
-    REVOKED = 2
-
-
-class Standing(IntEnum):
-    """What the registry says of a bundle now; the first that holds. The values are the contract's."""
-
-    NONE = 0
-    REVOKED = 1
-    ENCLAVE_NOT_TRUSTED = 2
-    PRE_KEY_EXPIRED = 3
-    TRUSTED = 4
-
-
-@dataclass(frozen=True, slots=True)
-class OnChainKey:
-    """A bundle as the chain has it. Keys are 32 bytes, times unix seconds, addresses checksummed.
-
-    ``enclave_reason`` names the error that the enclave's trust fails with, empty when it does not. ``platform`` is
-    how the platform under the enclave stands now, whatever the enclave's standing.
-    """
-
-    owner: str
-    identity_key: bytes
-    pre_key: bytes
-    authority: str
-    epoch: int
-    expires_at: int
-    provenance: Provenance
-    state: KeyState
-    standing: Standing
-    enclave_reason: str
-    assurance: AssuranceLevel
-    platform: PlatformState
-
-    def as_dict(self) -> dict[str, object]:
-        """Return the bundle as ``--json`` prints it."""
-        return {
-            "owner": self.owner,
-            "identity_key": "0x" + self.identity_key.hex(),
-            "pre_key": "0x" + self.pre_key.hex(),
-            "authority": self.authority,
-            "epoch": self.epoch,
-            "expires_at": self.expires_at,
-            "provenance": self.provenance.label,
-            "state": self.state.name.lower(),
-            "standing": self.standing.name.lower().replace("_", "-"),
-            "enclave_reason": self.enclave_reason or None,
-            "enclave_reason_in_words": in_words(self.enclave_reason) or None,
-            "platform": self.platform.as_dict(),
-            "level": self.assurance.label,
-        }
+# How long an intent counts unless told otherwise.
+DEADLINE_SECONDS = 3600
 
 
 class RegistryReader:
@@ -96,6 +42,92 @@ class RegistryReader:
         self.deployment = deployment
         self.key_registry = self._contract("KeyRegistry")
         self.enclave_registry = self._contract("EnclaveRegistry")
+        self.key_history = KeyHistory(chain, deployment)
+
+    def lookup_keys(
+        self, addresses: Iterable[str], *, block: int | None = None
+    ) -> dict[str, list[PublishedKey]]:
+        """Return the active bundles of many owners in one call, by checksummed address, an empty list included.
+
+        ``block`` asks for the state of a past block, which a node keeps for a while only.
+        """
+        owners = list(dict.fromkeys(address(text) for text in addresses))
+        if not owners:
+            return {}
+        answers = self.chain.read(self.key_registry.functions.lookupKeys(owners), block=block)
+        if len(answers) != len(owners):
+            raise ChainUnavailable(
+                "lookupKeys answered for another number of owners",
+                got=len(answers),
+                expected=len(owners),
+            )
+        return {
+            owner: [PublishedKey.from_answer(owner, key) for key in keys]
+            for owner, keys in zip(owners, answers, strict=True)
+        }
+
+    def history(self, owner: str, *, block: int | None = None) -> list[KeyEvent]:
+        """Return every change of an owner's bundles up to ``block``, oldest first, along the registry's own links.
+
+        What the events leave is compared with what the registry shows now.
+
+        :raises HistoryBroken: the node's events do not make one unbroken history, or not the present state
+        """
+        owner = address(owner)
+        head = self.chain.block().number
+        events = self.key_history.of_owner(owner, head)
+        [shown] = self.lookup_keys([owner], block=head).values()
+        require_same_state(RegistryState.of(events).active(owner), shown)
+        return events if block is None else [e for e in events if e.block_number <= block]
+
+    def state_at(self, block: int, *, owner: str | None = None) -> RegistryState:
+        """Return the state after a block, rebuilt from the event log: of one owner, or of everyone.
+
+        It needs no old state of the node, only its logs. Bundles are as published; whether an enclave was trusted
+        at that time does not follow from these events.
+
+        :raises HistoryBroken: the node's events do not make one unbroken history
+        """
+        if owner is not None:
+            return RegistryState.of(self.history(owner, block=block))
+        return RegistryState.of(self.key_history.of_everyone(last=block))
+
+    def agent_owner(self, agent_id: int) -> str:
+        """Return the handle under which an agent's bundles stand (ERC-8004 agent id), checksummed.
+
+        :raises CallRefused: the registry was deployed without an identity registry (AgentsNotSupported)
+        """
+        if agent_id < 0 or agent_id >> 256:
+            raise SenderError("this is no agent id", got=agent_id, expected="0 to 2**256 - 1")
+        return str(self.chain.read(self.key_registry.functions.agentOwner(agent_id)))
+
+    def nonce(self, owner: str) -> int:
+        """Return the nonce that the owner's next signed intent must carry."""
+        return int(self.chain.read(self.key_registry.functions.nonces(address(owner))))
+
+    def deadline(self, seconds: int = DEADLINE_SECONDS) -> int:
+        """Return a deadline for an intent: that many seconds after the chain's newest block."""
+        return self.chain.block().timestamp + seconds
+
+    def revocation_intent(
+        self,
+        owner: str,
+        identity_key: bytes,
+        *,
+        nonce: int | None = None,
+        deadline: int | None = None,
+    ) -> OwnerIntent:
+        """Return what an owner must sign to have a bundle revoked by somebody else. No enclave is asked."""
+        owner = address(owner)
+        return OwnerIntent(
+            kind=IntentKind.REVOKE,
+            chain_id=self.deployment.chain_id,
+            key_registry=parse_address(self.deployment.address("KeyRegistry")),
+            owner=parse_address(owner),
+            identity_key=identity_key,
+            nonce=self.nonce(owner) if nonce is None else nonce,
+            deadline=self.deadline() if deadline is None else deadline,
+        )
 
     def find(self, owner: str, identity_key: bytes) -> OnChainKey:
         """Return the bundle whatever its standing.
@@ -135,6 +167,7 @@ class RegistryReader:
 
         :raises NotRegistered: there is none
         :raises KeyRevoked: the owner revoked it
+        :raises AgentTransferred: it is an agent's, and the agent has another holder since
         :raises KeyExpired: its pre-key has expired
         :raises EnclaveUntrusted: the enclave behind it is not trusted now
         """
@@ -145,27 +178,35 @@ class RegistryReader:
     def keys_of(self, owner: str) -> list[OnChainKey]:
         """Return every bundle that the owner ever registered, in order of registration."""
         owner = address(owner)
-        found = self._registrations({"owner": owner})
-        return [self.find(owner, identity_key) for _, identity_key in found]
+        bundles = RegistryState.of(self.key_history.of_owner(owner)).bundles(owner)
+        return [self.find(owner, bundle.identity_key) for bundle in bundles]
 
     def find_identity_key(self, identity_key: bytes) -> list[OnChainKey]:
         """Return the bundles of an identity key, whoever registered it."""
-        found = self._registrations({"identityKey": identity_key})
-        return [self.find(owner, key) for owner, key in found]
+        events = self.key_history.of_identity_key(identity_key)
+        return [self.find(owner, identity_key) for owner in dict.fromkeys(e.owner for e in events)]
 
     def pre_key_signature(self, key: OnChainKey) -> bytes:
         """Return the 64-byte signature over the bundle's present pre-key, from the event log.
 
         :raises NotRegistered: no event announces this pre-key
         """
-        filters = {"owner": key.owner, "identityKey": key.identity_key}
-        for name in ("PreKeyRotated", "KeyBundleRegistered"):
-            for event in reversed(self._logs(name, filters)):
-                if bytes(event["args"]["preKey"]) == key.pre_key:
-                    return bytes(event["args"]["preKeySignature"])
+        return self.published_signature(key.owner, key.identity_key, key.pre_key)
+
+    def published_signature(self, owner: str, identity_key: bytes, pre_key: bytes) -> bytes:
+        """Return the 64-byte signature that was published with a pre-key of an owner (checksummed).
+
+        :raises NotRegistered: no event announces this pre-key
+        """
+        head = self.chain.block().number
+        change = self.key_history.last_change(owner, block=head)
+        for event in self.key_history.newest_first(owner, change, head):
+            terms = event.terms
+            if event.identity_key == identity_key and terms and terms.pre_key == pre_key:
+                return terms.pre_key_signature
         raise NotRegistered(
             "no event of the registry announces this pre-key",
-            got="0x" + key.pre_key.hex(),
+            got="0x" + pre_key.hex(),
             expected=f"an event since block {self.deployment.deployed_at_block}",
             cause="the node does not keep old logs, or the deployment file names a later block",
         )
@@ -199,34 +240,21 @@ class RegistryReader:
         values = self.chain.read(getattr(instance.functions, function)(*args))
         return dict(zip(_members(contract, function), values, strict=True))
 
-    def _registrations(self, filters: dict[str, Any]) -> list[tuple[str, bytes]]:
-        events = self._logs("KeyBundleRegistered", filters)
-        pairs = [(str(e["args"]["owner"]), bytes(e["args"]["identityKey"])) for e in events]
-        return list(dict.fromkeys(pairs))
-
-    def _logs(self, event: str, filters: dict[str, Any]) -> Sequence[EventData]:
-        return self.chain.logs(self.key_registry, event, filters, self.deployment.deployed_at_block)
-
     def _contract(self, name: str) -> Contract:
         return self.chain.contract(name, self.deployment.address(name))
 
 
-def require_usable(key: OnChainKey) -> None:
-    """Raise unless the bundle's standing is TRUSTED; each other standing has its own error."""
-    where = f"owner {key.owner}, identity key 0x{key.identity_key.hex()}"
-    if key.state is KeyState.REVOKED or key.standing is Standing.REVOKED:
-        raise KeyRevoked("the owner revoked this bundle", got=where)
-    if key.standing is Standing.PRE_KEY_EXPIRED:
-        raise KeyExpired(
-            "the bundle's pre-key has expired",
-            got=f"{where}, expired at {key.expires_at}",
-            next_command="xmtp-tee rotate",
-        )
-    if key.standing is not Standing.TRUSTED:
-        raise EnclaveUntrusted(
-            "the enclave behind this bundle is not trusted now",
-            got=f"{where}: {in_words(key.enclave_reason) or key.standing.name}",
-            expected=f"enclave {key.authority} attested, its workload and TCB level accepted",
+def require_same_state(replayed: list[ReplayedBundle], shown: list[PublishedKey]) -> None:
+    """Raise :class:`HistoryBroken` unless the replay's active bundles are those that the registry shows."""
+    mine = [(b.identity_key, b.terms.pre_key, b.terms.epoch, b.terms.authority) for b in replayed]
+    theirs = [(key.identity_key, key.pre_key, key.epoch, key.authority) for key in shown]
+    if mine != theirs:
+        raise HistoryBroken(
+            "the events do not lead to the state that the registry shows",
+            got=", ".join(f"0x{key.hex()} epoch {epoch}" for key, _, epoch, _ in mine) or "nothing",
+            expected=", ".join(f"0x{key.hex()} epoch {epoch}" for key, _, epoch, _ in theirs)
+            or "nothing",
+            cause="the node leaves events out",
         )
 
 

@@ -7,6 +7,9 @@ from typing import cast
 from xmtp_tee.client.abi import canonical_type, errors_by_selector
 from xmtp_tee.client.chain_errors import ContractRefused, refusal
 
+# The name of a refusal that came without data: the call ran out of gas, or a bare revert.
+NO_REASON = "0x (no reason given)"
+
 
 def decode_revert(
     data: bytes, *, gas_used: int | None = None, transaction: str | None = None
@@ -19,7 +22,7 @@ def decode_revert(
     from eth_abi.exceptions import DecodingError, EncodingError
 
     if len(data) < 4:
-        name = "0x" + data.hex() if data else "0x (no reason given)"
+        name = "0x" + data.hex() if data else NO_REASON
         return refusal(name, {}, gas_used=gas_used, transaction=transaction)
     entry = errors_by_selector().get(data[:4])
     if entry is None:

@@ -37,6 +37,8 @@ SETTINGS: Mapping[str, tuple[str, ...]] = {
     "socket": ("XMTP_TEE_SOCKET",),
     "state-dir": ("XMTP_TEE_STATE_DIR",),
     "driver": ("XMTP_TEE_DRIVER",),
+    "caller-key": ("XMTP_TEE_CALLER_KEY",),
+    "transport-key": ("XMTP_TEE_TRANSPORT_KEY",),
     "keystore": ("XMTP_TEE_KEYSTORE", "ETH_KEYSTORE", "ETH_KEYSTORE_ACCOUNT"),
     "password-file": ("XMTP_TEE_PASSWORD_FILE", "ETH_PASSWORD"),
 }

@@ -47,6 +47,11 @@ class Console:
         for line in [text] if isinstance(text, str) else text:
             click.echo(line)
 
+    def line(self, data: Mapping[str, object], text: str) -> None:
+        """Print one item of a stream on stdout at once: ``data`` as a JSON object in one line, or ``text``."""
+        click.echo(json_module.dumps(dict(data)) if self.json else text)
+        sys.stdout.flush()
+
     def fail(self, error: XmtpTeeError) -> int:
         """Report an error and return the exit code."""
         if self.json:

@@ -12,9 +12,16 @@ from xmtp_tee.errors import ExitCode
 
 
 @click.command()
+@click.option(
+    "--tee",
+    type=click.Choice(["tdx", "nitro", "sevsnp"]),
+    default="tdx",
+    show_default=True,
+    help="Which TEE the simulator stands for.",
+)
 @click.option("--keep", is_flag=True, help="Keep the working folder with the logs, and say where.")
 @json_option
-def demo(keep: bool, console: Console) -> None:
+def demo(tee: str, keep: bool, console: Console) -> None:
     """From a key's birth in an enclave to its attested entry on chain; then five attempts to cheat.
 
     Starts a chain of its own (anvil), deploys the contracts under a DEVELOPMENT root, and runs the enclave
@@ -25,7 +32,7 @@ def demo(keep: bool, console: Console) -> None:
     from xmtp_tee.demo.story import run
 
     start = time.monotonic()
-    outcomes = run(console, keep=keep)
+    outcomes = run(console, keep=keep, tee=tee)
     seconds = time.monotonic() - start
     succeeded = all(outcome.ok for outcome in outcomes)
     closing = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import stat
 import subprocess
@@ -62,6 +63,7 @@ def examine(
     yield from (_tool(name, needed_for) for name, needed_for in _TOOLS.items())
     yield _configuration(settings)
     yield _devices()
+    yield from _hygiene()
     yield from _enclave(Path(settings.require("socket", socket)))
     with console.progress("loading the chain client"):
         from xmtp_tee.commands import diagnosis_chain
@@ -120,6 +122,31 @@ def _devices() -> Finding:
             "only the simulator driver can run, whose evidence is for development",
         )
     return Finding("driver devices", PASS, ", ".join(present))
+
+
+def _hygiene() -> Iterator[Finding]:
+    """What of the enclave's hygiene takes effect on this machine: tried in a process of its own."""
+    from xmtp_tee.enclave.hygiene import MEASURES
+
+    try:
+        answer = subprocess.run(  # noqa: S603 - this interpreter, no shell
+            [sys.executable, "-m", "xmtp_tee.enclave.hygiene"],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=True,
+        )
+        active = dict(json.loads(answer.stdout))
+    except (OSError, subprocess.SubprocessError, ValueError) as error:
+        yield Finding("enclave hygiene", FAIL, f"cannot be tried: {type(error).__name__}")
+        return
+    for name, meaning in MEASURES.items():
+        yield Finding(
+            name,
+            PASS if active.get(name) else WARN,
+            meaning if active.get(name) else f"not active: {meaning}",
+            "the kernel or its limits do not allow it; the enclave runs without it and says so",
+        )
 
 
 def _enclave(socket: Path) -> Iterator[Finding]:

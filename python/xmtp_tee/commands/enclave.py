@@ -26,7 +26,19 @@ def enclave() -> None:
 @click.command("run")
 @click.option(
     "--driver",
-    help="How this process attests itself: simulator. There is no default. [env: XMTP_TEE_DRIVER]",
+    help="How this process attests itself: simulator, nitro, sevsnp. There is no default. "
+    "[env: XMTP_TEE_DRIVER]",
+)
+@click.option(
+    "--tee",
+    default="tdx",
+    show_default=True,
+    help="Which TEE the simulator stands for: tdx, nitro, sevsnp.",
+)
+@click.option(
+    "--certificates",
+    type=click.Path(path_type=Path),
+    help="SEV-SNP: the certificate table, for hosts that hand none over.",
 )
 @click.option(
     "--state-dir",
@@ -38,7 +50,21 @@ def enclave() -> None:
     type=click.Path(path_type=Path),
     help="Where to listen; default: enclave.sock in the state folder. [env: XMTP_TEE_SOCKET]",
 )
+@click.option(
+    "--store", help="Where the sealed store lies: a path, or postgresql://USER@HOST/DATABASE."
+)
+@click.option("--check-store", is_flag=True, help="Verify every record of the store at the start.")
+@click.option(
+    "--freshness-file",
+    type=click.Path(path_type=Path),
+    help="Keep the store's last state there, out of the host's reach, and refuse an older store.",
+)
 @click.option("--must-exist", is_flag=True, help="Refuse to make a new store if there is none.")
+@click.option(
+    "--accept-lost-audit",
+    is_flag=True,
+    help="Begin a new audit log although the store knows one that is gone.",
+)
 @click.option("--simulator-salt", default="", help="Change the simulator's measurement, for tests.")
 @click.option(
     "--unsafe-simulate-on-hardware",
@@ -54,9 +80,15 @@ def enclave() -> None:
 @json_option
 def run(
     driver: str | None,
+    tee: str,
+    certificates: Path | None,
     state_dir: Path | None,
     socket: Path | None,
+    store: str | None,
+    check_store: bool,
+    freshness_file: Path | None,
     must_exist: bool,
+    accept_lost_audit: bool,
     simulator_salt: str,
     unsafe_simulate_on_hardware: bool,
     log_level: str,
@@ -88,7 +120,13 @@ def run(
         state_dir=folder,
         driver=named,
         socket=chosen,
+        store=store,
         must_exist=must_exist,
+        check_store=check_store,
+        freshness_file=freshness_file,
+        accept_lost_audit=accept_lost_audit,
+        tee=tee,
+        certificates=certificates,
         simulator_salt=simulator_salt.encode(),
         unsafe_simulate_on_hardware=unsafe_simulate_on_hardware,
     )

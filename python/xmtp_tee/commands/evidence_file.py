@@ -5,23 +5,27 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
 from xmtp_tee.assurance import AssuranceLevel
+from xmtp_tee.attestation import judgement
 from xmtp_tee.attestation.collateral import Collateral
 from xmtp_tee.attestation.errors import CollateralUnavailableError
 from xmtp_tee.attestation.evidence import Attestation
-from xmtp_tee.attestation.judge import FRESHNESS, ROOT, judge_attestation
+from xmtp_tee.attestation.judgement import FRESHNESS, ROOT
 from xmtp_tee.attestation.kinds import TeeKind
-from xmtp_tee.attestation.quote import parse_quote
-from xmtp_tee.attestation.simulator import CollateralRecipe, development_root_certificate
-from xmtp_tee.attestation.workload import workload_id
+from xmtp_tee.attestation.offline import Trust, judge_offline, workload_of_attestation
+from xmtp_tee.attestation.sevsnp.product import ProductLine, Tcb
+from xmtp_tee.attestation.simulator.trust import development_trust
 from xmtp_tee.commands.console import Console
 from xmtp_tee.commands.options import open_chain
 from xmtp_tee.errors import ExitCode, UsageError, XmtpTeeError
 from xmtp_tee.verdict import Check, CheckResult, Verdict
 
 DEVELOPMENT = "development"
-# The simulator issues its collateral on demand; an hour before, so that no clock is ahead of it.
-COLLATERAL_AGE = 3600
+AMD = "amd"
+"""AMD's keys of every product line are pinned here: there is no one file with them."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,7 @@ class Expectations:
     at: int
     online: tuple[str | None, Path | None] | None
     accept_simulated: bool
+    tcb_floor: Tcb | None = None
 
 
 def judge(path: Path, expected: Expectations, console: Console) -> Verdict:
@@ -44,22 +49,18 @@ def judge(path: Path, expected: Expectations, console: Console) -> Verdict:
     if expected.root is None:
         raise UsageError(
             "evidence is judged under a root, and none is named",
-            expected="--root with the vendor's root certificate (DER), or --root development",
+            expected="--root with the vendor's root certificate, --root amd, or --root development",
             next_command=f"xmtp-tee verify {path} --root development",
         )
-    simulated = expected.root == DEVELOPMENT
-    root = development_root_certificate() if simulated else _read(Path(expected.root), "root")
+    trust = _trust(expected, attestation.tee)
     freshness: Check | None = None
     if expected.online is not None:
         expected, freshness = _compare_online(attestation, expected, console)
-    verdict = judge_attestation(
+    verdict = judge_offline(
         attestation,
-        _collateral(expected, simulated, attestation.tee),
-        root,
+        trust,
         expected.at,
-        expected.workloads,
-        expected.chain_id,
-        expected.registry,
+        judgement.Expectations(expected.workloads, expected.chain_id, expected.registry),
     )
     return _finish(verdict, freshness, accept_simulated=expected.accept_simulated)
 
@@ -81,18 +82,45 @@ def _finish(verdict: Verdict, freshness: Check | None, *, accept_simulated: bool
     return replace(verdict, checks=tuple(checks), level=level)
 
 
-def _collateral(expected: Expectations, simulated: bool, tee: TeeKind) -> Collateral:
-    if expected.collateral is not None:
-        return Collateral.from_json(
-            _read(expected.collateral, "collateral").decode(errors="replace")
+def _trust(expected: Expectations, tee: TeeKind) -> Trust:
+    """Return what the evidence is judged by, from the options."""
+    floors = {} if expected.tcb_floor is None else dict.fromkeys(ProductLine, expected.tcb_floor)
+    if expected.root == DEVELOPMENT:
+        trust = development_trust(tee, expected.at)
+        if expected.collateral is not None:
+            trust = replace(trust, collateral=_collateral(expected.collateral))
+        return replace(trust, floors=floors) if floors else trust
+    if tee is TeeKind.SEV_SNP:
+        if expected.root != AMD:
+            raise UsageError(
+                "SEV-SNP evidence is judged under AMD's keys of its product line",
+                got=expected.root,
+                expected="--root amd, or --root development",
+            )
+        return Trust(floors=floors)
+    root = _certificate(_read(Path(str(expected.root)), "root"))
+    if tee is TeeKind.NITRO:
+        return Trust(root=root)
+    if expected.collateral is None:
+        raise CollateralUnavailableError(
+            "the vendor's collateral is needed to judge this evidence",
+            expected="--collateral with TCB info, QE identity, CRLs and chains (dcap-qvl's JSON form)",
         )
-    if simulated:
-        recipe = CollateralRecipe.sgx() if tee is TeeKind.SGX else CollateralRecipe()
-        return recipe.build(expected.at - COLLATERAL_AGE)
-    raise CollateralUnavailableError(
-        "the vendor's collateral is needed to judge this evidence",
-        expected="--collateral with TCB info, QE identity, CRLs and chains (dcap-qvl's JSON form)",
-    )
+    return Trust(root=root, collateral=_collateral(expected.collateral))
+
+
+def _collateral(path: Path) -> Collateral:
+    return Collateral.from_json(_read(path, "collateral").decode(errors="replace"))
+
+
+def _certificate(content: bytes) -> bytes:
+    """Return a certificate in DER: AWS publishes its root in PEM, Intel in DER."""
+    if not content.lstrip().startswith(b"-----BEGIN CERTIFICATE-----"):
+        return content
+    try:
+        return x509.load_pem_x509_certificate(content).public_bytes(Encoding.DER)
+    except ValueError as error:
+        raise UsageError("the root is not a certificate in PEM", cause=str(error)[:200]) from error
 
 
 def _compare_online(
@@ -120,7 +148,7 @@ def _compare_online(
     workloads = expected.workloads
     if workloads is None:
         try:
-            workload = workload_id(parse_quote(attestation.quote))
+            workload = workload_of_attestation(attestation)
         except XmtpTeeError:
             workloads = []
         else:
@@ -132,6 +160,16 @@ def _compare_online(
         chain_id=where.chain_id,
         registry=bytes.fromhex(where.address("EnclaveRegistry").removeprefix("0x")),
     ), freshness
+
+
+def read_tcb(text: str) -> Tcb:
+    """Return the TCB that ``--tcb-floor`` names: boot loader, TEE, SNP, microcode, and Turin's FMC."""
+    parts = text.split(",")
+    if len(parts) not in (4, 5) or not all(part.isdecimal() and int(part) < 256 for part in parts):
+        raise UsageError(
+            "--tcb-floor names no TCB", got=text, expected="four or five numbers from 0 to 255"
+        )
+    return Tcb(*(int(part) for part in parts))
 
 
 def _read(path: Path, what: str) -> bytes:

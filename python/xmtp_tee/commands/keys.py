@@ -13,12 +13,37 @@ from xmtp_tee.commands.lazy import LazyGroup
 from xmtp_tee.commands.options import json_option, open_keys, socket_option
 
 if TYPE_CHECKING:
-    from xmtp_tee.client.key_manager import KeyInfo, PreKeyInfo
+    from xmtp_tee.client.key_manager import KeyInfo, KeyLimits, PreKeyInfo
 
 _COMMANDS = {
     "new": ("xmtp_tee.commands.keys:new", "Make an identity key and a pre-key for an owner."),
     "list": ("xmtp_tee.commands.keys:list_", "List the keys."),
     "show": ("xmtp_tee.commands.keys:show", "Show one key."),
+    "make": ("xmtp_tee.commands.keys_make:make", "Make a key for a purpose."),
+    "install": ("xmtp_tee.commands.keys_make:install", "Derive an installation key for a device."),
+    "derive": ("xmtp_tee.commands.keys_make:derive", "Derive a key from a derivation key."),
+    "rotate": ("xmtp_tee.commands.keys_life:rotate", "Make a key's next version."),
+    "minimum": ("xmtp_tee.commands.keys_life:minimum", "Refuse a key's older versions."),
+    "trim": ("xmtp_tee.commands.keys_life:trim", "Destroy the versions below the minimum."),
+    "delete": ("xmtp_tee.commands.keys_life:delete", "Take a key out of use."),
+    "restore": ("xmtp_tee.commands.keys_life:restore", "Put a deleted key back into use."),
+    "destroy": ("xmtp_tee.commands.keys_life:destroy", "Destroy a deleted key, for ever."),
+    "update": ("xmtp_tee.commands.keys_life:update", "Change a key's label and limits."),
+    "sign": ("xmtp_tee.commands.keys_sign:sign", "Sign a message, an identity text, typed data."),
+    "intent": ("xmtp_tee.commands.keys_sign:intent", "Sign an owner's intent at a KeyRegistry."),
+    "seal": ("xmtp_tee.commands.keys_secret:seal", "Seal under an AEAD key."),
+    "open": ("xmtp_tee.commands.keys_secret:open_", "Open what was sealed."),
+    "mac": ("xmtp_tee.commands.keys_secret:mac", "Compute or check an HMAC."),
+    "hpke-seal": ("xmtp_tee.commands.keys_secret:hpke_seal", "Seal to a public key (HPKE)."),
+    "hpke-open": ("xmtp_tee.commands.keys_secret:hpke_open", "Open what came to a key (HPKE)."),
+    "shared-secret": (
+        "xmtp_tee.commands.keys_secret:shared_secret",
+        "A shared secret with a peer, where its key releases it.",
+    ),
+    "export": ("xmtp_tee.commands.keys_backup:export", "Seal a key into a backup."),
+    "import": ("xmtp_tee.commands.keys_backup:import_", "Take a key in from a backup."),
+    "backup": ("xmtp_tee.commands.keys_backup:inspect", "Show what a backup says of itself."),
+    "attest": ("xmtp_tee.commands.keys_make:attest", "Have the authority vouch for a key."),
 }
 
 
@@ -65,16 +90,33 @@ def new(
 
 @click.command("list")
 @click.option("--owner", metavar="ADDRESS", help="Only this owner's keys.")
+@click.option("--purpose", metavar="NAME", help="Only keys of this purpose.")
+@click.option("--type", "key_type", metavar="NAME", help="Only keys of this type.")
+@click.option("--label", metavar="TEXT", help="Only keys whose label begins so.")
+@click.option("--state", type=click.Choice(["active", "deleted", "destroyed"]))
 @socket_option
 @json_option
-def list_(owner: str | None, socket: Path | None, console: Console) -> None:
-    """List the enclave's keys."""
+def list_(
+    owner: str | None,
+    purpose: str | None,
+    key_type: str | None,
+    label: str | None,
+    state: str | None,
+    socket: Path | None,
+    console: Console,
+) -> None:
+    """List the enclave's keys that the caller may see."""
     with open_keys(socket) as manager:
-        found = manager.list_keys(owner)
-    rows = [(k.id, k.purpose, k.type, k.owner or "-", when(k.created_at)) for k in found]
+        found = manager.list_keys(
+            owner, purpose=purpose, key_type=key_type, label=label, state=state
+        )
+    rows = [
+        (k.id, k.purpose, k.type, k.owner or "-", k.state, when(k.created_at), k.label)
+        for k in found
+    ]
+    header = ("id", "purpose", "type", "owner", "state", "created", "label")
     console.result(
-        {"keys": [key_dict(key) for key in found]},
-        table(("id", "purpose", "type", "owner", "created"), rows) if rows else "no keys",
+        {"keys": [key_dict(key) for key in found]}, table(header, rows) if rows else "no keys"
     )
 
 
@@ -110,7 +152,23 @@ def key_dict(key: KeyInfo) -> dict[str, object]:
         "operations": list(key.operations),
         "created_at": key.created_at,
         "destroyed_at": key.destroyed_at,
+        "state": key.state,
+        "label": key.label or None,
+        "minimum_version": key.minimum_version,
+        "rotated_at": key.rotated_at,
+        "limits": None if key.limits is None else limits_dict(key.limits),
+        "derived_from": key.derived_from,
+        "releases": key.releases,
+        "exportable": key.exportable,
+        "deleted_at": key.deleted_at,
+        "destroy_after": key.destroy_after,
     }
+
+
+def limits_dict(limits: KeyLimits) -> dict[str, int]:
+    """Return the limits that there are."""
+    named = {name: getattr(limits, name) for name in limits.__slots__}
+    return {name: value for name, value in named.items() if value is not None}
 
 
 def pre_key_dict(pre_key: PreKeyInfo) -> dict[str, object]:

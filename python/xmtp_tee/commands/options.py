@@ -110,10 +110,19 @@ def open_chain(
 
 
 def open_keys(flag: Path | None) -> KeyManager:
-    """Connect to the enclave."""
+    """Connect to the enclave, as the caller whose key the settings name, if they name one."""
+    from xmtp_tee.client.caller import CallerKey
     from xmtp_tee.client.key_manager import KeyManager
 
-    return KeyManager(Path(Settings().require("socket", flag)))
+    settings = Settings()
+    key, transport = settings.find("caller-key"), settings.find("transport-key")
+    return KeyManager(
+        Path(settings.require("socket", flag)),
+        caller=None if key is None else CallerKey.load(key.value),
+        transport_key=None
+        if transport is None
+        else hex_bytes(transport.value, "transport-key", 32),
+    )
 
 
 def open_sender(

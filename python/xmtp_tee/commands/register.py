@@ -1,4 +1,4 @@
-"""``xmtp-tee register``, ``rotate`` and ``revoke``: the transactions of a bundle's owner."""
+"""``xmtp-tee register``, ``rotate``, ``renew``, ``revoke`` and ``retire``: what is published, and what ends it."""
 
 from __future__ import annotations
 
@@ -20,8 +20,12 @@ from xmtp_tee.commands.options import (
     sender_options,
     socket_option,
 )
+from xmtp_tee.commands.owners import agent_option
+from xmtp_tee.commands.relaying import owner_options, split_owner, submit_batch
+from xmtp_tee.errors import UsageError
 
 if TYPE_CHECKING:
+    from xmtp_tee.client.accounts import Sender
     from xmtp_tee.client.key_manager import KeyManager
     from xmtp_tee.client.registry import Published, RegistrySync
 
@@ -32,29 +36,69 @@ def _publishing(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-@click.command()
+@click.command(
+    epilog="With --batch: exit 0 when every intent is registered, 2 when some were refused; the report says which."
+)
 @click.option("--with-quote", is_flag=True, help="Bring the quote even if the enclave is trusted.")
+@click.option(
+    "--batch",
+    "files",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Register what owners signed, in as few transactions as fit; repeat it. No enclave is asked.",
+)
+@agent_option
+@owner_options
 @_publishing
-def register(with_quote: bool, console: Console, **where: Any) -> None:
-    """Publish the sender's key bundle; the first time, the enclave's quote comes along."""
+def register(
+    with_quote: bool,
+    files: tuple[Path, ...],
+    agent_id: int | None,
+    console: Console,
+    **flags: Any,
+) -> None:
+    """Publish a key bundle; the first time, the enclave's quote comes along.
+
+    It is the sender's own; or with --for somebody else's, who signs here and pays nothing; or with --agent an
+    agent's; or with --batch those of many owners, who signed elsewhere (xmtp-tee intent).
+    """
+    for_owner, where = split_owner(flags)
+    if files:
+        if with_quote or agent_id is not None or for_owner is not None:
+            raise UsageError("--batch takes no --with-quote, --agent or --for")
+        where.pop("socket")
+        submit_batch(console, files, **where)
+        return
     with _opened(console, **where) as (keys, registry, sender):
-        identity = keys.get_identity_key(sender)
+        owner = _publisher(registry, sender, for_owner, agent_id)
+        identity = keys.get_identity_key(owner)
         with console.progress("registering"):
-            done = registry.register_on_chain(identity.id, with_quote=True if with_quote else None)
+            done = registry.register_on_chain(
+                identity.id,
+                with_quote=True if with_quote else None,
+                for_owner=for_owner,
+                agent_id=agent_id,
+            )
     _report(console, done, "registered")
 
 
 @click.command()
 @click.option("--expires-at", type=int, metavar="SECONDS", help="Unix time; default: 90 days on.")
+@agent_option
+@owner_options
 @_publishing
-def rotate(expires_at: int | None, console: Console, **where: Any) -> None:
-    """Make a new pre-key in the enclave and publish it for the sender's bundle."""
+def rotate(expires_at: int | None, agent_id: int | None, console: Console, **flags: Any) -> None:
+    """Make a new pre-key in the enclave and publish it: for the sender, --for an owner, or an --agent."""
+    for_owner, where = split_owner(flags)
     with _opened(console, **where) as (keys, registry, sender):
-        identity = keys.get_identity_key(sender)
-        registry.get_on_chain_key(sender, identity.public_key)
+        owner = _publisher(registry, sender, for_owner, agent_id)
+        identity = keys.get_identity_key(owner)
+        registry.get_on_chain_key(owner, identity.public_key)
         pre_key = keys.generate_pre_key(identity.id, expires_at=expires_at)
         with console.progress("rotating"):
-            done = registry.rotate_pre_key_on_chain(identity.id, pre_key.id)
+            done = registry.rotate_pre_key_on_chain(
+                identity.id, pre_key.id, for_owner=for_owner, agent_id=agent_id
+            )
     _report(console, done, "rotated")
 
 
@@ -89,29 +133,98 @@ def renew(console: Console, **where: Any) -> None:
     "--identity-key", metavar="HEX", help="32 bytes; default: the enclave's key for the sender."
 )
 @click.option("--yes", is_flag=True, help="Do not ask. A revocation is for ever.")
+@agent_option
+@owner_options
 @_publishing
-def revoke(identity_key: str | None, yes: bool, console: Console, **where: Any) -> None:
-    """Revoke the sender's bundle. It never comes back; another identity key may be registered."""
+def revoke(
+    identity_key: str | None, yes: bool, agent_id: int | None, console: Console, **flags: Any
+) -> None:
+    """Revoke a bundle: the sender's, or --for an owner, or an --agent's.
+
+    It never comes back; another identity key may be registered.
+    """
+    for_owner, where = split_owner(flags)
     with _opened(console, **where) as (keys, registry, sender):
+        owner = _publisher(registry, sender, for_owner, agent_id)
         key = (
-            keys.get_identity_key(sender).public_key
+            keys.get_identity_key(owner).public_key
             if identity_key is None
             else hex_bytes(identity_key, "--identity-key", 32)
         )
         if not yes:
-            click.confirm(f"Revoke 0x{key.hex()} of {sender} for ever?", abort=True, err=True)
+            click.confirm(f"Revoke 0x{key.hex()} of {owner} for ever?", abort=True, err=True)
         with console.progress("revoking"):
-            receipt = registry.revoke_on_chain(key)
+            receipt = registry.revoke_on_chain(key, for_owner=for_owner, agent_id=agent_id)
     console.result(
         {
             "action": "revoked",
-            "owner": sender,
+            "owner": owner,
             "identity_key": "0x" + key.hex(),
             "transaction": receipt.transaction,
             "gas": receipt.gas_used,
         },
         [f"revoked 0x{key.hex()}", f"transaction {receipt.transaction}, gas {receipt.gas_used:,}"],
     )
+
+
+@click.command()
+@click.option(
+    "--signature",
+    metavar="HEX",
+    required=True,
+    help="The authority's signature over RetireEnclave (EIP-712), 65 bytes.",
+)
+@click.option("--authority", metavar="ADDRESS", required=True, help="The enclave to retire.")
+@click.option("--yes", is_flag=True, help="Do not ask. A retirement is for ever.")
+@chain_options
+@sender_options
+@json_option
+def retire(
+    signature: str,
+    authority: str,
+    yes: bool,
+    rpc_url: str | None,
+    deployment: Path | None,
+    keystore: str | None,
+    password_file: Path | None,
+    unsafe_private_key_env: str | None,
+    node_account: str | None,
+    console: Console,
+) -> None:
+    """End an enclave's standing for ever, with its own signature. Anyone may send it.
+
+    Every bundle that it certified loses its standing; the owners register others with another enclave.
+    """
+    signed = hex_bytes(signature, "--signature", 65)
+    hex_bytes(authority, "--authority", 20)
+    chain, where = open_chain(rpc_url, deployment, console)
+    from xmtp_tee.client.registry_reader import RegistryReader, address
+    from xmtp_tee.client.relay import retire_enclave
+
+    sender = open_sender(keystore, password_file, unsafe_private_key_env, node_account)
+    who = address(authority)
+    if not yes:
+        click.confirm(f"Retire the enclave {who} for ever?", abort=True, err=True)
+    with console.progress("retiring"):
+        receipt = retire_enclave(RegistryReader(chain, where), who, signed, sender)
+    console.result(
+        {
+            "action": "retired",
+            "authority": who,
+            "transaction": receipt.transaction,
+            "gas": receipt.gas_used,
+        },
+        [f"retired {who}", f"transaction {receipt.transaction}, gas {receipt.gas_used:,}"],
+    )
+
+
+def _publisher(
+    registry: RegistrySync, sender: str, for_owner: Sender | None, agent_id: int | None
+) -> str:
+    """Return the address under which the bundle stands."""
+    if agent_id is not None:
+        return registry.reader.agent_owner(agent_id)
+    return sender if for_owner is None else for_owner.address
 
 
 @contextmanager

@@ -9,36 +9,30 @@ import click
 
 from xmtp_tee.commands.console import Console
 from xmtp_tee.commands.options import chain_options, hex_bytes, json_option, open_chain
+from xmtp_tee.commands.owners import (
+    ANSWERS,
+    OWNER_HELP,
+    accept_simulated_option,
+    answer,
+    best,
+    is_agent,
+    resolve_owner,
+)
 from xmtp_tee.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from xmtp_tee.client.registry_reader import OnChainKey
+    from xmtp_tee.client.on_chain_key import OnChainKey
+
 
 # The worst bundle does not speak for the best: the command's exit code is that of the best answer.
-_ANSWERS: dict[str, tuple[ExitCode, str]] = {
-    "trusted": (ExitCode.VERIFIED, "may be relied on now"),
-    "simulated": (
-        ExitCode.REFUSED_BY_POLICY,
-        "stands under a development root, which anyone can forge",
-    ),
-    "expired": (ExitCode.REFUSED_BY_POLICY, "its pre-key has expired"),
-    "enclave-not-trusted": (ExitCode.REFUSED_BY_POLICY, "its enclave is not trusted now"),
-    "revoked": (ExitCode.REFUSED_BY_POLICY, "revoked by its owner, for ever"),
-    "no-record": (ExitCode.INVALID_EVIDENCE, "the registry holds no such bundle"),
-}
-
-
 @click.command(
-    epilog="Answers: trusted (exit 0); simulated, expired, enclave-not-trusted, revoked (exit 4); "
+    epilog=OWNER_HELP
+    + " Answers: trusted (exit 0); simulated, expired, enclave-not-trusted, agent-transferred, revoked (exit 4); "
     "no-record (exit 2); could not check (exit 3)."
 )
 @click.argument("subject", metavar="OWNER|IDENTITY_KEY")
 @click.option("--identity-key", metavar="HEX", help="Only this key of OWNER.")
-@click.option(
-    "--unsafe-accept-simulated",
-    is_flag=True,
-    help="Let a development root count as trusted. For development only.",
-)
+@accept_simulated_option
 @chain_options
 @json_option
 def status(
@@ -51,11 +45,11 @@ def status(
 ) -> None:
     """What the registry says of an owner (20 bytes) or of an identity key (32 bytes), judged now."""
     size = len(subject.removeprefix("0x"))
-    if size not in {40, 64}:
+    if size not in {40, 64} and not is_agent(subject):
         raise UsageError(
             "this is neither an owner nor an identity key",
             got=subject[:80],
-            expected="20 or 32 bytes in hex",
+            expected="20 or 32 bytes in hex, or agent:ID",
         )
     chain, where = open_chain(rpc_url, deployment, console)
     from xmtp_tee.client.chain_errors import NotRegistered
@@ -66,14 +60,15 @@ def status(
         if size == 64:
             found = reader.find_identity_key(hex_bytes(subject, "identity key", 32))
         elif identity_key is not None:
-            found = [reader.find(subject, hex_bytes(identity_key, "--identity-key", 32))]
+            owner = resolve_owner(reader, subject)
+            found = [reader.find(owner, hex_bytes(identity_key, "--identity-key", 32))]
         else:
-            found = reader.keys_of(subject)
+            found = reader.keys_of(resolve_owner(reader, subject))
     except NotRegistered:
         found = []
     answers = [(answer(key, accept_simulated=unsafe_accept_simulated), key) for key in found]
-    overall = next((name for name in _ANSWERS if any(name == a for a, _ in answers)), "no-record")
-    code, meaning = _ANSWERS[overall]
+    overall = best([word for word, _ in answers])
+    code, meaning = ANSWERS[overall]
     console.result(
         {
             "ok": code is ExitCode.VERIFIED,
@@ -88,25 +83,6 @@ def status(
     )
     if code is not ExitCode.VERIFIED:
         raise click.exceptions.Exit(int(code))
-
-
-def answer(key: OnChainKey, *, accept_simulated: bool) -> str:
-    """Return the one word for a bundle's standing."""
-    from xmtp_tee.assurance import AssuranceLevel
-    from xmtp_tee.client.registry_reader import Standing
-
-    words = {
-        Standing.REVOKED: "revoked",
-        Standing.ENCLAVE_NOT_TRUSTED: "enclave-not-trusted",
-        Standing.PRE_KEY_EXPIRED: "expired",
-    }
-    if key.standing in words:
-        return words[key.standing]
-    if key.standing is not Standing.TRUSTED:
-        return "no-record"
-    if key.assurance <= AssuranceLevel.SIMULATED and not accept_simulated:
-        return "simulated"
-    return "trusted"
 
 
 def _lines(name: str, key: OnChainKey) -> list[str]:

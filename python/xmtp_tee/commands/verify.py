@@ -17,10 +17,13 @@ from xmtp_tee.commands.options import (
     open_keys,
     socket_option,
 )
+from xmtp_tee.commands.owners import is_agent, resolve_owner
 from xmtp_tee.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from xmtp_tee.client.registry_reader import OnChainKey
+    from xmtp_tee.client.chain import Chain
+    from xmtp_tee.client.deployment import Deployment
+    from xmtp_tee.client.on_chain_key import OnChainKey
     from xmtp_tee.verdict import Verdict
 
 
@@ -31,8 +34,13 @@ if TYPE_CHECKING:
 @click.argument("subject", metavar="FILE|OWNER")
 @click.option(
     "--root",
-    metavar="development|FILE",
-    help="The pinned root of a FILE: the development root, or the vendor's certificate in DER.",
+    metavar="development|amd|FILE",
+    help="The pinned root of a FILE: the development root, AMD's keys, or the vendor's certificate.",
+)
+@click.option(
+    "--tcb-floor",
+    metavar="BL,TEE,SNP,UCODE[,FMC]",
+    help="SEV-SNP: the least TCB that counts as up to date, component by component.",
 )
 @click.option(
     "--collateral",
@@ -58,6 +66,12 @@ if TYPE_CHECKING:
 )
 @click.option("--identity-key", metavar="HEX", help="Of an OWNER with several keys: this one.")
 @click.option(
+    "--trusted-block",
+    metavar="HASH",
+    help="Believe nothing that the node says of an OWNER: prove every word against this block hash, which you "
+    "have from somebody you trust.",
+)
+@click.option(
     "--unsafe-accept-simulated",
     is_flag=True,
     help="Do not fail because of a development root. For development only.",
@@ -69,6 +83,7 @@ if TYPE_CHECKING:
 def verify(
     subject: str,
     root: str | None,
+    tcb_floor: str | None,
     collateral: Path | None,
     workloads: tuple[str, ...],
     chain_id: int | None,
@@ -76,6 +91,7 @@ def verify(
     at: int | None,
     online: bool,
     identity_key: str | None,
+    trusted_block: str | None,
     unsafe_accept_simulated: bool,
     explain: bool,
     socket: Path | None,
@@ -86,13 +102,27 @@ def verify(
     """Verify evidence from a FILE offline, or what the registry says of an OWNER.
 
     A line per check: pass, warn, fail, or not checked, which is never a pass. With --socket an OWNER's
-    entry is compared with the enclave, field by field.
+    entry is compared with the enclave, field by field. With --trusted-block the node is believed in nothing.
     """
-    if _is_address(subject) and not Path(subject).exists():
-        verdict = _owner(
-            subject, identity_key, socket, rpc_url, deployment, console, unsafe_accept_simulated
-        )
+    if (_is_address(subject) or is_agent(subject)) and not Path(subject).exists():
+        if trusted_block is not None and socket is not None:
+            raise UsageError("--trusted-block asks no enclave", got="--socket too")
+        if trusted_block is None:
+            verdict = _owner(
+                subject, identity_key, socket, rpc_url, deployment, console, unsafe_accept_simulated
+            )
+        else:
+            verdict = _proven(
+                subject,
+                identity_key,
+                hex_bytes(trusted_block, "--trusted-block", 32),
+                open_chain(rpc_url, deployment, console),
+                console,
+                accept_simulated=unsafe_accept_simulated,
+            )
     else:
+        if trusted_block is not None:
+            raise UsageError("--trusted-block goes with an OWNER", got=subject[:80])
         from xmtp_tee.commands import evidence_file
 
         verdict = evidence_file.judge(
@@ -106,6 +136,7 @@ def verify(
                 at=int(time.time()) if at is None else at,
                 online=(rpc_url, deployment) if online else None,
                 accept_simulated=unsafe_accept_simulated,
+                tcb_floor=None if tcb_floor is None else evidence_file.read_tcb(tcb_floor),
             ),
             console,
         )
@@ -128,6 +159,7 @@ def _owner(
     from xmtp_tee.client.registry_reader import RegistryReader
 
     reader = RegistryReader(chain, where)
+    owner = resolve_owner(reader, owner)
     key = (
         _only_key(reader.keys_of(owner), owner)
         if identity_key is None
@@ -139,25 +171,67 @@ def _owner(
         return judge_registration(reader, owner, key, keys=keys, accept_simulated=accept_simulated)
 
 
-def _only_key(keys: list[OnChainKey], owner: str) -> bytes:
-    from xmtp_tee.client.chain_errors import NotRegistered
-    from xmtp_tee.client.registry_reader import KeyState
+def _proven(
+    owner: str,
+    identity_key: str | None,
+    trusted_block: bytes,
+    connected: tuple[Chain, Deployment],
+    console: Console,
+    *,
+    accept_simulated: bool,
+) -> Verdict:
+    from xmtp_tee.client.registry_reader import RegistryReader
+    from xmtp_tee.client.state_proof.registries import ProvenBundle, ProvenRegistries
+    from xmtp_tee.client.state_proof.verdict import judge_proven
 
-    if not keys:
+    chain, where = connected
+    reader = RegistryReader(chain, where)
+    if is_agent(owner):
+        raise UsageError(
+            "an agent's handle comes from the node, which is not believed here",
+            got=owner,
+            expected="the handle itself, an address (`xmtp-tee lookup` with a node that you trust shows it)",
+        )
+    owner = resolve_owner(reader, owner)
+    registries = ProvenRegistries(chain, where, trusted_block)
+    with console.progress("proving"):
+        if identity_key is None:
+            key = _one(owner, [bundle.identity_key for bundle in registries.active(owner)])
+        else:
+            key = hex_bytes(identity_key, "--identity-key", 32)
+
+        def signature_of(bundle: ProvenBundle) -> bytes:
+            return reader.published_signature(owner, bundle.identity_key, bundle.pre_key)
+
+        return judge_proven(
+            registries, where, owner, key, signature_of, accept_simulated=accept_simulated
+        )
+
+
+def _only_key(keys: list[OnChainKey], owner: str) -> bytes:
+    from xmtp_tee.client.published import KeyState
+
+    active = [key for key in keys if key.state is KeyState.ACTIVE] or keys
+    return _one(owner, [key.identity_key for key in active])
+
+
+def _one(owner: str, identity_keys: list[bytes]) -> bytes:
+    from xmtp_tee.client.chain_errors import NotRegistered
+
+    if not identity_keys:
         raise NotRegistered(
             "the registry holds no bundle of this owner",
             got=owner,
             next_command="xmtp-tee register",
         )
-    active = [key for key in keys if key.state is KeyState.ACTIVE] or keys
-    if len(active) > 1:
+    if len(identity_keys) > 1:
         raise UsageError(
             "the owner has several keys",
-            got=", ".join("0x" + key.identity_key.hex() for key in active),
+            got=", ".join("0x" + key.hex() for key in identity_keys),
             expected="one",
             next_command="pass --identity-key",
         )
-    return active[0].identity_key
+    return identity_keys[0]
 
 
 def _is_address(text: str) -> bool:

@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from coincurve import PrivateKey
 
 from xmtp_tee.attestation.address import address_of_public_key, checksum_address, parse_address
-from xmtp_tee.attestation.drivers import SimulatorDriver
 from xmtp_tee.attestation.evidence import Attestation
-from xmtp_tee.attestation.kinds import TeeKind
-from xmtp_tee.attestation.quote import HEADER_SIZE
 from xmtp_tee.client.chain import Block
-from xmtp_tee.client.collateral import CollateralSync
+from xmtp_tee.client.evidence_encoding import encode_evidence
 from xmtp_tee.client.proof import encode_proof
 from xmtp_tee.client.registry import recent_block
 from xmtp_tee.demo.stage import Attempt, Stage
-
-# Within the TD report: a bit of MRTD, which the attestation key's signature covers.
-FLIPPED_BYTE = HEADER_SIZE + 136
 
 
 def flipped_bit(stage: Stage) -> Attempt:
     """The enclave's fresh quote, with one bit of its measurement flipped."""
     genuine = _fresh(stage)
-    quote = bytearray(genuine.quote)
-    quote[FLIPPED_BYTE] ^= 1
-    return _attest(stage, genuine, bytes(quote))
+    evidence = stage.tee.flipped(genuine.quote, lambda quote: _encoded(stage, genuine, quote))
+    return _attest_encoded(stage, genuine, evidence)
 
 
 def unknown_workload(stage: Stage) -> Attempt:
@@ -32,7 +27,7 @@ def unknown_workload(stage: Stage) -> Attempt:
     block = recent_block(stage.need(stage.chain))
     authority = address_of_public_key(PrivateKey().public_key.format(compressed=False))
     claims = _claims(stage, authority, bytes(range(32)), block)
-    driver = SimulatorDriver(stage.folder / "attacker", measurement_salt=b"a back door")
+    driver = stage.tee.driver(stage.folder / "attacker", b"a back door")
     return _attest(stage, claims, driver.quote(claims.binding.report_data()))
 
 
@@ -80,7 +75,7 @@ def _fresh(stage: Stage) -> Attestation:
 def _claims(stage: Stage, authority: bytes, transport_key: bytes, block: Block) -> Attestation:
     deployment = stage.need(stage.deployment)
     return Attestation(
-        tee=TeeKind.TDX,
+        tee=stage.tee.kind,
         quote=b"",
         authority=authority,
         transport_key=transport_key,
@@ -93,11 +88,16 @@ def _claims(stage: Stage, authority: bytes, transport_key: bytes, block: Block) 
 
 def _attest(stage: Stage, claims: Attestation, quote: bytes) -> Attempt:
     """Bring a quote to the EnclaveRegistry, as anybody may."""
-    sync = CollateralSync(stage.need(stage.chain), stage.need(stage.deployment))
+    return _attest_encoded(stage, claims, _encoded(stage, claims, quote))
+
+
+def _encoded(stage: Stage, claims: Attestation, quote: bytes) -> bytes:
+    chain, deployment = stage.need(stage.chain), stage.need(stage.deployment)
+    return encode_evidence(chain, deployment, replace(claims, quote=quote))
+
+
+def _attest_encoded(stage: Stage, claims: Attestation, evidence: bytes) -> Attempt:
     function = stage.registry("stranger").reader.enclave_registry.functions.attest(
-        checksum_address(claims.authority),
-        claims.transport_key,
-        claims.block_number,
-        sync.encode_quote(quote),
+        checksum_address(claims.authority), claims.transport_key, claims.block_number, evidence
     )
     return Attempt(function, stage.senders["stranger"])

@@ -16,7 +16,7 @@ from types import TracebackType
 from xmtp_tee.errors import UnavailableError, UsageError
 
 # A cold start compiles the contracts with an emscripten solc.
-DEPLOY_SECONDS = 300.0
+DEPLOY_SECONDS = 600.0
 START_SECONDS = 20.0
 
 
@@ -137,10 +137,11 @@ def anvil(root: Path, port: int, log: Path) -> Process:
     return Process("anvil", command, log)
 
 
-def enclave(root: Path, folder: Path) -> Process:
-    """Return the enclave under the simulator driver; not started yet."""
+def enclave(root: Path, folder: Path, tee: str = "tdx") -> Process:
+    """Return the enclave under the simulator, which stands for ``tee``; not started yet."""
     command = [
         *(sys.executable, "-m", "xmtp_tee.cli", "enclave", "run", "--driver", "simulator"),
+        *("--tee", tee),
         *("--socket", str(folder / "enclave.sock"), "--state-dir", str(folder / "enclave")),
         "--unsafe-simulate-on-hardware",
     ]

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from xmtp_tee.demo.tees import TEES, Tee
+
 if TYPE_CHECKING:
     from web3.contract.contract import ContractFunction
 
@@ -29,6 +31,7 @@ class Stage:
     root: Path
     folder: Path
     stack: ExitStack
+    tee: Tee = TEES["tdx"]
     rpc_url: str = ""
     chain: Chain | None = None
     deployment: Deployment | None = None
@@ -37,6 +40,8 @@ class Stage:
     identity: dict[str, KeyInfo] = field(default_factory=dict)
     pre_keys: dict[str, PreKeyInfo] = field(default_factory=dict)
     published: dict[str, Published] = field(default_factory=dict)
+    xmtp_url: str = ""
+    agent: str = ""
 
     @staticmethod
     def need(value: T | None) -> T:

@@ -4,27 +4,22 @@ from __future__ import annotations
 
 import stat
 
-from xmtp_tee.attestation.drivers import measure_code
-from xmtp_tee.attestation.quote import parse_quote
-from xmtp_tee.attestation.simulator import (
-    CollateralRecipe,
-    TdRecipe,
-    development_root_certificate,
-)
-from xmtp_tee.attestation.workload import tdx_workload_id, workload_id
+from xmtp_tee.attestation.judgement import Expectations
+from xmtp_tee.attestation.kinds import TeeKind
+from xmtp_tee.attestation.offline import judge_offline
+from xmtp_tee.attestation.simulator import CollateralRecipe
+from xmtp_tee.attestation.simulator.trust import COLLATERAL_AGE, development_trust
 from xmtp_tee.client.accounts import NodeSender
 from xmtp_tee.client.chain import Chain
 from xmtp_tee.client.chain_errors import KeyRevoked
 from xmtp_tee.client.collateral import CollateralSync
 from xmtp_tee.client.deployment import Deployment
+from xmtp_tee.client.evidence_encoding import SNP_VERIFIER, missing_signer
 from xmtp_tee.client.key_manager import KeyManager
 from xmtp_tee.demo import processes
 from xmtp_tee.demo.report import Done
 from xmtp_tee.demo.stage import ROLES, Stage
 from xmtp_tee.errors import XmtpTeeError
-
-# The collateral was "issued" an hour before the newest block, so that no clock is ahead of it.
-COLLATERAL_AGE = 3600
 
 
 def start_anvil(stage: Stage) -> Done:
@@ -57,20 +52,37 @@ def deploy(stage: Stage) -> Done:
 
 
 def bring_collateral(stage: Stage) -> Done:
-    """Submit the development PKI's certificates, CRLs, TCB info and QE identity."""
-    chain = stage.need(stage.chain)
+    """Bring what the verifier must have before the first evidence: DCAP's collateral, or AMD's certifying key."""
+    chain, deployment = stage.need(stage.chain), stage.need(stage.deployment)
+    if stage.tee.kind is TeeKind.NITRO:
+        return Done("none: a Nitro document carries its certificates itself")
+    if stage.tee.kind is TeeKind.SEV_SNP:
+        return _bring_signer(stage)
     collateral = CollateralRecipe().build(chain.block().timestamp - COLLATERAL_AGE)
-    sync = CollateralSync(chain, stage.need(stage.deployment))
+    sync = CollateralSync(chain, deployment)
     submitted = sync.submit(collateral, stage.senders["deployer"])
     gas = sum(item.gas for item in submitted)
     return Done(f"{len(submitted)} pieces, each signed under the root", gas)
+
+
+def _bring_signer(stage: Stage) -> Done:
+    """Submit the development ASK's certificate, which any report of the platform carries."""
+    chain, deployment = stage.need(stage.chain), stage.need(stage.deployment)
+    probe = stage.tee.driver(stage.folder / "probe", b"").quote(bytes(64))
+    signer = missing_signer(chain, deployment, probe)
+    if signer is None:
+        return Done("the verifier has it already")
+    verifier = chain.contract(SNP_VERIFIER, deployment.address(SNP_VERIFIER))
+    function = verifier.functions.submitSigner(int(signer.product), signer.ark, signer.signer)
+    receipt = chain.transact(function, stage.senders["deployer"])
+    return Done(f"the key that certifies chips of {signer.product.label}", receipt.gas_used)
 
 
 def trust_workload(stage: Stage) -> Done:
     """Put the measurement of this very code into the policy, computed from the source."""
     chain, deployment = stage.need(stage.chain), stage.need(stage.deployment)
     policy = chain.contract("EnclavePolicy", deployment.address("EnclavePolicy"))
-    workload = tdx_workload_id(TdRecipe(mr_td=measure_code()).build())
+    workload = stage.tee.workload()
     function = policy.functions.addWorkload(workload, 4, "this checkout", bytes(20))
     receipt = chain.transact(function, stage.senders["deployer"])
     return Done(f"workload 0x{workload.hex()[:16]}...", receipt.gas_used)
@@ -78,7 +90,7 @@ def trust_workload(stage: Stage) -> Done:
 
 def start_enclave(stage: Stage) -> Done:
     """Start the enclave as a process of its own."""
-    process = processes.enclave(stage.root, stage.folder)
+    process = processes.enclave(stage.root, stage.folder, stage.tee.name)
     socket = stage.folder / "enclave.sock"
     stage.stack.enter_context(process).wait_until(lambda: socket.exists() and _pings(stage))
     mode = stat.S_IMODE(socket.stat().st_mode)
@@ -86,7 +98,9 @@ def start_enclave(stage: Stage) -> Done:
         raise RuntimeError(f"the enclave's socket has mode {mode:04o}, expected 0600")
     stage.keys = stage.stack.enter_context(KeyManager(socket))
     info = stage.keys.info()
-    return Done(f"pid {process.pid}, driver simulator, socket mode 0600, level {info.assurance}")
+    return Done(
+        f"pid {process.pid}, simulated {info.tee}, socket mode 0600, level {info.assurance}"
+    )
 
 
 def make_keys(stage: Stage) -> Done:
@@ -100,20 +114,21 @@ def make_keys(stage: Stage) -> Done:
 
 def quote_and_verify(stage: Stage) -> Done:
     """Get a quote, and verify it off chain with the Python verifier."""
-    chain, keys = stage.need(stage.chain), stage.need(stage.keys)
-    evidence = stage.registry("owner").evidence()
+    chain, deployment = stage.need(stage.chain), stage.need(stage.deployment)
+    attestation = stage.registry("owner").evidence().attestation
     now = chain.block().timestamp
-    verdict = keys.verify_attestation(
-        evidence.attestation,
-        CollateralRecipe().build(now - COLLATERAL_AGE),
-        development_root_certificate(),
-        now,
-        expected_workloads=[workload_id(parse_quote(evidence.attestation.quote))],
+    expected = Expectations(
+        [stage.tee.workload()],
+        deployment.chain_id,
+        bytes.fromhex(deployment.address("EnclaveRegistry").removeprefix("0x")),
     )
-    size = len(evidence.attestation.quote)
-    bound = evidence.attestation.block_number
+    verdict = judge_offline(attestation, development_trust(attestation.tee, now), now, expected)
+    if verdict.failed:
+        raise RuntimeError(f"the quote does not verify: {verdict.sentence}")
+    size = len(attestation.quote)
     return Done(
-        f"TDX v4, {size:,} bytes, bound to block {bound}; {len(verdict.checks)} checks in Python"
+        f"{stage.tee.evidence_name}, {size:,} bytes, bound to block {attestation.block_number}; "
+        f"{len(verdict.checks)} checks in Python"
     )
 
 

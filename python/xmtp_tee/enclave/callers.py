@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,6 +12,7 @@ from xmtp_tee.policy.document import ANY, Caller, Policy
 from xmtp_tee.policy.operations import ADMINISTRATIVE, OPEN, OPERATIONS
 from xmtp_tee.policy.typed_rules import CompiledRule, compile_rule
 from xmtp_tee.wire.refusals import (
+    CallerLimitError,
     CallerNotAllowedError,
     CallerUnknownError,
     RateLimitedError,
@@ -33,15 +35,23 @@ class Peer:
 Owners = frozenset[bytes] | None
 """Whose keys may be touched; None: everyone's."""
 
+Reserve = Callable[[str, int, int], int]
+"""``reserve(caller, block, most)``: how many further requests are reserved, up to ``block``, of the
+``most`` that a caller may make; on disk when it returns."""
+
+_BLOCK: Final = 1 << 12
+
 
 class Access:
     """A caller of the policy, made ready: which operations, on whose keys, how fast."""
 
-    __slots__ = ("_expires_at", "_meter", "_owners", "name")
+    __slots__ = ("_expires_at", "_left", "_meter", "_most", "_owners", "name")
 
     def __init__(self, caller: Caller) -> None:
         self.name: Final = caller.name
         self._expires_at = caller.expires_at
+        self._most = caller.max_requests
+        self._left = 0
         self._meter = None if caller.rate is None else Meter(caller.rate.count, caller.rate.seconds)
         self._owners: dict[str, Owners] = {name: frozenset() for name in OPEN & OPERATIONS}
         for grant in caller.grants:
@@ -57,12 +67,16 @@ class Access:
             for name in names:
                 self._owners[name] = _joined(self._owners.get(name, frozenset()), owners)
 
-    def require(self, operation: str, now: int) -> Owners:
+    def require(self, operation: str, now: int, reserve: Reserve) -> Owners:
         """Return whose keys the caller may touch with ``operation``, and count the request.
+
+        ``reserve``: asked for further requests of a caller that may make only so many; they are on
+        disk before the first of them is answered.
 
         :raises CallerUnknownError: if the caller's time is over
         :raises CallerNotAllowedError: if there is no grant
         :raises RateLimitedError: if the caller is too fast
+        :raises CallerLimitError: if the caller has made all its requests
         """
         if self._expires_at is not None and now >= self._expires_at:
             raise CallerUnknownError(
@@ -78,11 +92,17 @@ class Access:
             raise RateLimitedError(
                 "The caller is too fast", got=self.name, expected=f"at most {self._meter}"
             )
+        if self._most is not None:
+            if self._left == 0:
+                self._left = reserve(self.name, max(1, min(_BLOCK, self._most // 64)), self._most)
+            if self._left == 0:
+                raise CallerLimitError(
+                    "The caller has made as many requests as it may",
+                    got=self.name,
+                    expected=f"at most {self._most}",
+                )
+            self._left -= 1
         return self._owners[operation]
-
-    def owners(self, operation: str) -> Owners:
-        """Return whose keys the caller may touch with ``operation``; nobody's without a grant."""
-        return self._owners.get(operation, frozenset())
 
 
 class PolicyInForce:

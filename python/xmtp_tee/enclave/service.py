@@ -22,7 +22,7 @@ from xmtp_tee.enclave.agreement import exchange
 from xmtp_tee.enclave.audit.log import AuditLog
 from xmtp_tee.enclave.callers import Access, Peer, PolicyInForce
 from xmtp_tee.enclave.operations.about import description
-from xmtp_tee.enclave.operations.call import Call, Parts
+from xmtp_tee.enclave.operations.call import Call, Parts, StoreMoved
 from xmtp_tee.enclave.operations.governance import DOCUMENT as POLICY
 from xmtp_tee.enclave.operations.table import HANDLERS
 from xmtp_tee.enclave.private_keys import Entropy, kernel_entropy
@@ -37,13 +37,19 @@ from xmtp_tee.wire.errors import FrameTooLargeError
 from xmtp_tee.wire.faults import EnclaveInternalError, to_failure
 from xmtp_tee.wire.limits import MAX_REPLY_BODY
 from xmtp_tee.wire.refusals import BatchInvalidError
+from xmtp_tee.wire.store_faults import StoreUnavailableError
 
 log = logging.getLogger("xmtp_tee.enclave")
 
 _ENVELOPE: Final = 4096
 """Bytes of a reply around its result, a receipt among them."""
 
+_ATTEMPTS: Final = 16
 _BATCH: Final = "batch"
+_REQUESTS: Final = "requests"
+"""The store's document with the number of requests of callers that may make only so many."""
+
+_counts_decoder: Final = msgspec.msgpack.Decoder(dict[str, int])
 _NIL: Final = msgspec.Raw(msgspec.msgpack.encode(None))
 _sha256 = hashlib.sha256
 
@@ -188,12 +194,16 @@ class Enclave:
                 self._refresh()
             access = self._parts.policy.access(peer)
             caller = access.name
-            owners = access.require(name, now)  # type: ignore[arg-type]
+            owners = access.require(name, now, self._reserve)  # type: ignore[arg-type]
             if name == _BATCH:
                 result: wire.Result = self._batch(operation, now, peer, access, idempotency_key)
             else:
                 call = Call(self._parts, access, owners, now, digest, idempotency_key)
-                result = HANDLERS[type(operation)](call, operation)
+                try:
+                    result = HANDLERS[type(operation)](call, operation)
+                except StoreMoved:
+                    call = Call(self._parts, access, owners, now, digest, idempotency_key)
+                    result = self._again(call, operation)
             body = encode_body(result)
             if len(body) > MAX_REPLY_BODY - _ENVELOPE:
                 raise FrameTooLargeError(
@@ -216,6 +226,34 @@ class Enclave:
         )
         return result, body
 
+    def _again(self, call: Call, operation: wire.Operation) -> wire.Result:
+        """Carry out an operation that another enclave over the same store has overtaken."""
+        for _ in range(_ATTEMPTS):
+            self._refresh()
+            call.epoch = self._parts.store.epoch
+            try:
+                return HANDLERS[type(operation)](call, operation)
+            except StoreMoved:
+                continue
+        raise StoreUnavailableError(
+            "Other enclaves keep changing the store", got=f"{_ATTEMPTS} attempts"
+        )
+
+    def _reserve(self, caller: str, block: int, most: int) -> int:
+        """Write down that a caller makes up to ``block`` further requests of ``most`` in all;
+        return how many it may.
+        """
+        store = self._parts.store
+        with store.mutation() as draft:
+            document = store.document(_REQUESTS)
+            counts = {} if document is None else _counts_decoder.decode(document)
+            made = counts.get(caller, 0)
+            granted = max(0, min(block, most - made))
+            if granted:
+                counts[caller] = made + granted
+                draft.put_document(_REQUESTS, msgspec.msgpack.encode(counts))
+        return granted
+
     def _batch(
         self,
         batch: object,
@@ -226,11 +264,13 @@ class Enclave:
     ) -> wire.BatchResult:
         if not isinstance(batch, wire.Batch):
             raise TypeError("not a batch")
-        outcomes = []
+        outcomes, size = [], 0
         for place, raw in enumerate(batch.operations, start=1):
             digest = _sha256(raw).digest()
             request = wire.Request(place, raw)
             try:
+                if size > MAX_REPLY_BODY // 2:
+                    raise FrameTooLargeError("The batch's results so far fill the answer")
                 operation = self._decoded(request, digest, now, peer)
                 if isinstance(operation, wire.Batch):
                     error = BatchInvalidError("A batch holds no batch", got=f"at place {place}")
@@ -238,6 +278,7 @@ class Enclave:
                     raise error
                 key = None if idempotency_key is None else f"{idempotency_key}#{place}"
                 _, body = self._recorded(operation, digest, now, peer, key)
+                size += len(body)
                 outcomes.append(wire.Outcome(msgspec.Raw(body)))
             except Exception as error:  # noqa: BLE001 -- one part's fault must not end the others
                 outcomes.append(wire.Outcome(_NIL, to_failure(place, typed(error))))

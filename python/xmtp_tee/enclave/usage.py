@@ -63,15 +63,16 @@ class Usage:
         count = self._counts.get(record.id)
         if count is None or count.version != record.version:
             count = self._counts[record.id] = _Count(record.version, record.uses)
-        if count.used >= maximum:
-            raise KeyLimitError(
-                "The key is used up", got=record.id, expected=f"at most {maximum} uses"
-            )
         if count.used >= count.reserved:
+            # Another enclave over the same store may have reserved some meanwhile.
+            if record.uses >= maximum:
+                raise KeyLimitError(
+                    "The key is used up", got=record.id, expected=f"at most {maximum} uses"
+                )
             block = max(1, min(MAX_BLOCK, maximum // 64))
-            reserved = min(maximum, count.used + block)
+            reserved = min(maximum, record.uses + block)
             reserve(record, reserved)
-            count.reserved = reserved
+            count.used, count.reserved = record.uses, reserved
         count.used += 1
 
     def _meter(self, record: KeyRecord, count: int, seconds: int) -> Meter:

@@ -46,6 +46,9 @@ class Grant(Part, frozen=True, kw_only=True):
 class Caller(Part, frozen=True, kw_only=True):
     """Who calls: a local user (``uid``, told by the kernel) or the holder of an Ed25519 key
     (``key``, 64 hex digits), never both.
+
+    ``max_requests``: how many it may make in all, counted under its name, whatever the policies
+    after this one say.
     """
 
     name: Name
@@ -53,6 +56,7 @@ class Caller(Part, frozen=True, kw_only=True):
     key: str | None = None
     grants: tuple[Grant, ...] = ()
     rate: Rate | None = None
+    max_requests: Positive | None = None
     expires_at: Natural | None = None
 
 

@@ -32,6 +32,7 @@ The tree::
     CallerRefusedError (exit 4)         enclave.caller-refused
     ├── CallerUnknownError              enclave.caller-unknown
     ├── CallerProofError                enclave.caller-proof
+    ├── CallerLimitError                enclave.caller-limit
     └── CallerNotAllowedError           enclave.caller-not-allowed
     SigningRefusedError (exit 4)        enclave.signing-refused
     ReleaseRefusedError (exit 4)        enclave.release-refused
@@ -228,6 +229,12 @@ class CallerProofError(CallerRefusedError):
     """The caller did not prove that it holds the key that it claims."""
 
     code = "enclave.caller-proof"
+
+
+class CallerLimitError(CallerRefusedError):
+    """The caller has made as many requests as the policy lets it make in all."""
+
+    code = "enclave.caller-limit"
 
 
 class CallerNotAllowedError(CallerRefusedError):

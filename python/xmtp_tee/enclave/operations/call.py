@@ -44,6 +44,10 @@ KEPT_TOKENS: Final = 8
 """Idempotency tokens that a key remembers."""
 
 
+class StoreMoved(Exception):  # noqa: N818 -- not an error: the request begins anew
+    """Another enclave over the same store was faster."""
+
+
 @dataclass(slots=True)
 class Parts:
     """What lives as long as the enclave does. Only ``policy`` is ever replaced."""
@@ -77,7 +81,10 @@ class Call:
     ``key_id``: what the audit log says was used.
     """
 
-    __slots__ = ("access", "idempotency_key", "key_id", "now", "owners", "parts", "request_digest")
+    __slots__ = (
+        *("access", "epoch", "idempotency_key", "key_id", "now", "owners", "parts"),
+        "request_digest",
+    )
 
     def __init__(
         self,
@@ -95,6 +102,7 @@ class Call:
         self.request_digest = request_digest
         self.idempotency_key = idempotency_key
         self.key_id = ""
+        self.epoch = parts.store.epoch
 
     @property
     def store(self) -> SealedStore:
@@ -191,11 +199,18 @@ class Call:
 
     @contextmanager
     def mutation(self) -> Iterator[Draft]:
-        """Open a change of the store; it takes the audit log's mark along."""
+        """Open a change of the store; it takes the audit log's mark along.
+
+        :raises StoreMoved: if another enclave has changed the store since this request began, so
+            that what was read may not be so any more; nothing has changed
+        """
         with self.store.mutation() as draft:
+            if self.store.epoch != self.epoch:
+                raise StoreMoved
             yield draft
             if (mark := self.parts.audit.mark()) is not None:
                 draft.put_document(AUDIT_DOCUMENT, mark)
+        self.epoch = self.store.epoch
 
     # --- idempotency ------------------------------------------------------------------------------
 

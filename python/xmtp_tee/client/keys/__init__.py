@@ -1,0 +1,1 @@
+"""The parts of ``KeyManager``: one class for each family of operations."""
