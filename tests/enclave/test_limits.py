@@ -170,5 +170,7 @@ def test_lowered_limit_holds_for_what_is_reserved_already(desk: Desk) -> None:
     use(desk, key)
     lowered = wire.Limits(max_uses=50)
     desk.ask(wire.UpdateKey(key_id=key.id, limits=lowered))
+    for _ in range(49):
+        use(desk, key)
     with pytest.raises(KeyLimitError):
         use(desk, key)

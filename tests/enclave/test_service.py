@@ -77,7 +77,7 @@ def test_identity_key_has_its_public_record(enclave: Enclave) -> None:
     assert (key.version, key.epoch, key.provenance) == (1, 0, "generated")
     assert (key.created_at, key.destroyed_at) == (NOW, None)
     assert key.operations == (
-        *("certify-as-identity", "delete", "derive", "limit"),
+        *("certify-as-identity", "delete", "derive", "export", "limit", "mls"),
         *("sign", "sign-identity-text", "sign-pre-key"),
     )
     assert (key.state, key.label, key.minimum_version, key.limits) == ("active", "", 1, None)

@@ -63,12 +63,14 @@ class Usage:
         count = self._counts.get(record.id)
         if count is None or count.version != record.version:
             count = self._counts[record.id] = _Count(record.version, record.uses)
-        if count.used >= count.reserved:
-            # Another enclave over the same store may have reserved some meanwhile.
-            if record.uses >= maximum:
-                raise KeyLimitError(
-                    "The key is used up", got=record.id, expected=f"at most {maximum} uses"
-                )
+        used_up = count.used >= count.reserved
+        # Another enclave over the same store may have reserved some meanwhile, and the limit may
+        # have been lowered.
+        if (record.uses if used_up else count.used) >= maximum:
+            raise KeyLimitError(
+                "The key is used up", got=record.id, expected=f"at most {maximum} uses"
+            )
+        if used_up:
             block = max(1, min(MAX_BLOCK, maximum // 64))
             reserved = min(maximum, record.uses + block)
             reserve(record, reserved)

@@ -22,10 +22,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final
 
+from xmtp_tee.xmtp.calendar_time import from_text, to_text
 from xmtp_tee.xmtp.errors import IdentityTextInvalidError
 from xmtp_tee.xmtp.members import Member, MemberKind
 
@@ -73,11 +73,11 @@ class IdentityText:
         """Return the text.
 
         :raises IdentityTextInvalidError: an action that XMTP has no words for, or a time outside the years
-            1 to 9999
+            1970 to 9999
         """
         try:
-            time = datetime.fromtimestamp(self.time, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        except (ValueError, OverflowError, OSError):
+            time = to_text(self.time)
+        except ValueError:
             raise IdentityTextInvalidError("No such time", got=self.time) from None
         actions = "\n".join(_action_text(action) for action in self.actions)
         return f"{_HEADER}\n\nInbox ID: {self.inbox_id}\nCurrent time: {time}\n\n{actions}\n\n{_FOOTER}"
@@ -118,11 +118,11 @@ def parse(text: str) -> IdentityText:
             expected="header, inbox id, time, actions, footer",
         )
     try:
-        time = datetime.strptime(shape["time"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+        time = from_text(shape["time"])
     except ValueError:
         raise IdentityTextInvalidError("No such time", got=shape["time"]) from None
     actions = tuple(_parse_action(*found) for found in _ACTION.findall(shape["actions"]))
-    parsed = IdentityText(shape["inbox"], int(time.timestamp()), actions)
+    parsed = IdentityText(shape["inbox"], time, actions)
     if parsed.render() != text:
         raise IdentityTextInvalidError("The text is not in its one spelling")
     return parsed

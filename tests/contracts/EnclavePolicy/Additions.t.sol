@@ -4,7 +4,7 @@ pragma solidity 0.8.37;
 import {Ownable} from "@openzeppelin/contracts/access/Ownable.sol";
 
 import {AssuranceLevel, TcbStatus, TeeKind} from "../../../contracts/interfaces/AttestationTypes.sol";
-import {IEnclavePolicy} from "../../../contracts/interfaces/IEnclavePolicy.sol";
+import {IEnclavePolicy, Workload} from "../../../contracts/interfaces/IEnclavePolicy.sol";
 import {IPolicyAdministration} from "../../../contracts/interfaces/IPolicyAdministration.sol";
 import {Vm} from "../registry/Vm.sol";
 import {LockedPolicy} from "./LockedPolicy.sol";
@@ -217,6 +217,22 @@ contract EnclavePolicyAdditionsTest is LockedPolicy {
         }
     }
 
+    function testFuzz_every_well_formed_addition_is_scheduled_and_made(
+        bytes32 id,
+        uint8 level,
+        string calldata source,
+        bytes20 commit
+    ) external {
+        vm.assume(id != bytes32(0) && id != WORKLOAD && bytes(source).length != 0);
+        AssuranceLevel claimed = AssuranceLevel(1 + level % uint8(type(AssuranceLevel).max));
+        announceAndSend(abi.encodeCall(IEnclavePolicy.addWorkload, (id, claimed, source, commit)));
+        assertSame(
+            abi.encode(policy.workload(id)),
+            abi.encode(Workload(claimed, uint64(time()), commit, source)),
+            "exactly what was announced"
+        );
+    }
+
     // --- attacks ---------------------------------------------------------------------------------------
 
     /// @dev The same addition in other bytes would be an announcement that a watcher overlooks, or one that survives
@@ -259,6 +275,17 @@ contract EnclavePolicyAdditionsTest is LockedPolicy {
             IEnclavePolicy.addWorkload, (NEW, AssuranceLevel.MEMBER, "https://evil.example", bytes20(0))
         );
         expectRefused(admin, other, notScheduled(other), "another source");
+    }
+
+    function testFuzz_attack_one_flipped_bit_of_an_announced_call(uint8 kind, uint256 position, uint8 bit) external {
+        bytes[] memory calls = everyAddition();
+        bytes memory call_ = calls[kind % calls.length];
+        announce(call_);
+        vm.warp(time() + DELAY);
+        // Within the selector it would be another function.
+        position = 4 + position % (call_.length - 4);
+        call_[position] ^= bytes1(uint8(1) << (bit % 8));
+        assertThat(!sent(admin, call_), "another call");
     }
 
     function test_attack_an_addition_without_an_announcement() external {
