@@ -17,6 +17,8 @@ export PYTHONDONTWRITEBYTECODE :=
 
 # Extra arguments: make test ARGS="-k rotate", make demo ARGS=--json
 ARGS ?=
+# The TEE that the demo simulates: tdx, nitro or sevsnp.
+TEE ?= tdx
 
 step = @printf '\033[1m==> %s\033[0m\n' "$(1)"
 
@@ -59,8 +61,8 @@ tests/node_sdk/node_modules/.stamp: tests/node_sdk/package.json tests/node_sdk/p
 # --- use -------------------------------------------------------------------------------------------
 
 .PHONY: demo
-demo: setup ## from a key's birth in an enclave to its attested entry on chain, and five attempts to cheat
-	@xmtp-tee demo $(ARGS)
+demo: setup ## from a key's birth in an enclave to a conversation with it; TEE=tdx, nitro or sevsnp
+	@xmtp-tee demo --tee $(TEE) $(ARGS)
 
 # --- checks ----------------------------------------------------------------------------------------
 
@@ -86,6 +88,12 @@ gas: setup ## measure gas by transactions and write benchmarks/results/gas.json
 .PHONY: gas-check
 gas-check: setup ## measure gas and compare with benchmarks/results/gas.json
 	@python -m benchmarks.gas --check
+
+.PHONY: bench
+bench: setup ## measure speed and write benchmarks/results/: the enclave, MLS, the registry's client
+	@python -m benchmarks.enclave --output benchmarks/results/enclave.json
+	@python -m benchmarks.mls --output benchmarks/results/mls.json
+	@python -m benchmarks.registry_client --output benchmarks/results/registry_client.json
 
 .PHONY: fmt
 fmt: setup ## format Python and Solidity

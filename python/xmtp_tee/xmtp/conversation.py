@@ -3,8 +3,9 @@
 Rule 1: a call that raises has changed nothing.
 Rule 2: after a call that returned, :meth:`Conversation.save` and keep the result before what was returned is
 used: MLS keys are used once.
-Rule 3: our own commit takes effect when it comes back from the node; welcomes are released then. When another
-commit wins, ours is gone, and the event says so.
+Rule 3: our own commit is judged by XMTP's rules before it leaves, because peers would refuse it; it takes effect
+when it comes back from the node, and welcomes are released then. When another commit wins, ours is gone, and
+the event says so.
 Rule 4: a message that needs an inbox's log raises ``IdentityLogMissingError``. Fetch it and try again.
 """
 
@@ -76,7 +77,8 @@ _REQUIRED_EXTENSIONS: Final = (
 )
 _GROUP_CONTEXT_EXTENSIONS: Final = 7
 _BASIC: Final = 1
-CONFIG: Final = Config(identities=XmtpIdentities())
+# XMTP's members commit what they propose. A proposal that stands alone neither stops us nor goes into our commits.
+CONFIG: Final = Config(identities=XmtpIdentities(), send_with_pending_proposals=True)
 
 
 class Conversation:
@@ -246,7 +248,8 @@ class Conversation:
             case ApplicationMessage():
                 return self._received(event)
             case CommitApplied(own=True):
-                commit = validate_own(event.effect, before)
+                # It was judged when it was made.
+                commit = changes_of(_facts(event.effect, before))
                 welcomes, self._welcoming = self._welcoming, ()
                 self._renew_first = False
                 return GroupChanged(commit, True, False, False, welcomes)
@@ -280,7 +283,7 @@ class Conversation:
 
     def renew(self, now: int, *, entropy: Entropy) -> bytes:
         """Return a commit that renews our own keys."""
-        return self._group.commit(CommitIntent(), entropy=entropy, now=now).commit
+        return self._group.commit(CommitIntent(with_pending=False), entropy=entropy, now=now).commit
 
     def change_members(
         self,
@@ -297,7 +300,8 @@ class Conversation:
         ``sequence_ids``: up to where the logs of inboxes that stay count from now on; key packages of their
         new installations are in ``add`` too.
 
-        :raises CommitRefusedError: the group's permissions do not allow it, or the group would be too large
+        :raises CommitRefusedError: the group's rules do not allow it, or the group would be too large
+        :raises IdentityLogMissingError: a log is needed first
         """
         state = self.state
         inboxes = dict(state.membership.inboxes)
@@ -329,15 +333,25 @@ class Conversation:
                 if participant_of(leaf).installation in gone
             ),
             extensions=self._with(replace(state, membership=membership)),
+            with_pending=False,
         )
-        return self._commit(intent, now, packages, entropy=entropy)
+        return self._commit(intent, now, packages, inbox_at, entropy=entropy)
 
     def change_state(
-        self, change: Callable[[GroupState], GroupState], now: int, *, entropy: Entropy
+        self,
+        change: Callable[[GroupState], GroupState],
+        now: int,
+        *,
+        inbox_at: InboxAt,
+        entropy: Entropy,
     ) -> bytes:
-        """Return a commit that changes metadata, admins or permissions."""
-        intent = CommitIntent(extensions=self._with(change(self.state)))
-        return self._commit(intent, now, (), entropy=entropy)
+        """Return a commit that changes metadata, admins or permissions.
+
+        :raises CommitRefusedError: the group's rules do not allow it
+        :raises IdentityLogMissingError: a log is needed first
+        """
+        intent = CommitIntent(extensions=self._with(change(self.state)), with_pending=False)
+        return self._commit(intent, now, (), inbox_at, entropy=entropy)
 
     def discard_commit(self) -> None:
         """Forget our own commit that waits, and the welcomes that it owed."""
@@ -349,9 +363,11 @@ class Conversation:
         intent: CommitIntent,
         now: int,
         packages: Sequence[PeerKeyPackage],
+        inbox_at: InboxAt,
         *,
         entropy: Entropy,
     ) -> bytes:
+        validate_commit(self._planned(intent), inbox_at)
         made = self._group.commit(intent, entropy=entropy, now=now)
         welcome = made.welcome or b""
         self._welcoming = tuple(
@@ -365,6 +381,29 @@ class Conversation:
             for package in packages
         )
         return made.commit
+
+    def _planned(self, intent: CommitIntent) -> CommitFacts:
+        """What our own commit will be for those who judge it."""
+        members = {index: participant_of(leaf) for index, leaf in self._group.members.items()}
+        own = members[self._group.own_leaf]
+        extensions = self._group.extensions
+        return CommitFacts(
+            actor=own,
+            proposals=(
+                *(
+                    ProposalFact(ProposalKind.ADD, own, participant_of(package.leaf))
+                    for package in intent.add
+                ),
+                *(
+                    ProposalFact(ProposalKind.REMOVE, own, members[index])
+                    for index in intent.remove
+                ),
+                ProposalFact(ProposalKind.GROUP_CONTEXT, own),
+            ),
+            before=GroupState.decode(_by_type(extensions)),
+            after=GroupState.decode(_by_type(intent.extensions or extensions)),
+            installations=frozenset(member.installation for member in members.values()),
+        )
 
     def _gone(self, old: Membership, new: dict[str, int], inbox_at: InboxAt) -> set[bytes]:
         """The installations that must leave, by the logs."""
@@ -384,11 +423,6 @@ class Conversation:
             Extension(extension.type, changed.get(extension.type, extension.data))
             for extension in self._group.extensions
         )
-
-
-def validate_own(effect: CommitEffect, before: dict[int, LeafNode]) -> ValidatedCommit:
-    """Say what our own commit changed. It was ours to make; peers judge it."""
-    return changes_of(_facts(effect, before))
 
 
 def _facts(effect: CommitEffect, before: dict[int, LeafNode]) -> CommitFacts:

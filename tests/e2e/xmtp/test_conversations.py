@@ -12,7 +12,7 @@ pytest.importorskip("xmtp_bindings", reason="xmtp-bindings is not installed")
 from tests.e2e.xmtp.support import World, stream_of
 from tests.support.libxmtp import Wallet, sign, texts
 from xmtp_tee.client.xmtp import Consent
-from xmtp_tee.client.xmtp.errors import ConversationError
+from xmtp_tee.client.xmtp.errors import ConversationError, MemberRefusedError
 
 
 def test_a_direct_message_is_opened_by_us_and_answered(world: World) -> None:
@@ -170,6 +170,32 @@ def test_a_commit_of_ours_that_loses_is_made_again(world: World) -> None:
             await theirs.sync()
             assert theirs.group_name() == "we were second"
             assert group.info.name == "we were second"
+
+    asyncio.run(story())
+
+
+def test_what_the_groups_permissions_forbid_never_leaves_the_enclave(world: World) -> None:
+    async def story() -> None:
+        peer = await world.peer("peer")
+        async with (
+            await world.client(world.new_owner()) as founder,
+            await world.client(world.new_owner()) as member,
+        ):
+            group = await founder.conversations.new_group(
+                [member.inbox_id], name="ours", admins_only=True
+            )
+            await member.conversations.sync_all()
+            [joined] = await member.conversations.list()
+            for deed in (
+                joined.rename("mine"),
+                joined.add_members([peer.inbox_id]),
+                joined.remove_members([founder.inbox_id]),
+            ):
+                with pytest.raises(MemberRefusedError, match="permissions do not let"):
+                    await deed
+            await joined.send("I stay")
+            assert [m.text for m in await group.sync()] == ["I stay"]
+            assert group.info.name == "ours"
 
     asyncio.run(story())
 

@@ -107,7 +107,9 @@ def rename(call: Call, operation: wire.XmtpRename) -> Answer[wire.XmtpOutgoing]:
         call,
         operation.identity_key_id,
         operation.group_id,
-        lambda room: room.change_state(change, call.now, entropy=entropy_of(call)),
+        lambda room: room.change_state(
+            change, call.now, inbox_at=call.parts.rooms.logs.at, entropy=entropy_of(call)
+        ),
     )
 
 

@@ -1,0 +1,349 @@
+"""Conversations between members without a network: joined, left, saved, and attacked by members."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from tests.xmtp.identity_support import NOW_NS, InstallationActor, WalletActor, add, create, update
+from xmtp_tee.mls.crypto import SignatureKey
+from xmtp_tee.mls.errors import (
+    GroupInactiveError,
+    MessageReplayedError,
+    MlsError,
+    StateRolledBackError,
+    WrongEpochError,
+)
+from xmtp_tee.mls.intents import CommitIntent
+from xmtp_tee.mls.proposals import Add, Remove
+from xmtp_tee.xmtp.content import decode_content, encode_text
+from xmtp_tee.xmtp.conversation import Conversation
+from xmtp_tee.xmtp.conversation_events import (
+    ConversationEvent,
+    GroupChanged,
+    MessageReceived,
+    NewMembers,
+    Nothing,
+)
+from xmtp_tee.xmtp.errors import (
+    CommitRefusedError,
+    IdentityLogMissingError,
+    KeyPackageInvalidError,
+)
+from xmtp_tee.xmtp.identity_logs import IdentityLogs, LogEntry
+from xmtp_tee.xmtp.key_packages import (
+    InstallationKeyPackage,
+    PeerKeyPackage,
+    make_key_package,
+    read_key_package,
+)
+from xmtp_tee.xmtp.members import inbox_id
+
+NOW = NOW_NS // 10**9
+
+
+@dataclass
+class User:
+    """An inbox with one installation."""
+
+    role: str
+    logs: IdentityLogs
+    key: SignatureKey = field(init=False)
+    inbox_id: str = field(init=False)
+    package: InstallationKeyPackage = field(init=False)
+    sequence_id: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        wallet, phone = WalletActor(f"{self.role}'s wallet"), InstallationActor(self.role)
+        self.key = SignatureKey(hashlib.sha256(self.role.encode()).digest())
+        assert self.key.public == phone.public_key
+        self.inbox_id = inbox_id(wallet.member, 1)
+        self.sequence_id = 10
+        entry = update(self.inbox_id, create(by=wallet), add(phone, by=wallet)).encode()
+        self.logs.extend(self.inbox_id, [LogEntry(self.sequence_id, entry)])
+        self.package = make_key_package(self.key, self.inbox_id, NOW, entropy=os.urandom)
+
+    @property
+    def offer(self) -> PeerKeyPackage:
+        return read_key_package(self.package.encoded, self.key.public, NOW)
+
+    @property
+    def newcomer(self) -> NewMembers:
+        return NewMembers(self.inbox_id, self.sequence_id, (self.offer,))
+
+
+@pytest.fixture
+def logs() -> IdentityLogs:
+    return IdentityLogs()
+
+
+@pytest.fixture
+def founder(logs: IdentityLogs) -> User:
+    return User("founder", logs)
+
+
+@pytest.fixture
+def member(logs: IdentityLogs) -> User:
+    return User("member", logs)
+
+
+def found(founder: User) -> Conversation:
+    return Conversation.create(
+        founder.key, founder.inbox_id, founder.sequence_id, NOW, entropy=os.urandom
+    )
+
+
+def committed(conversation: Conversation, commit: bytes, logs: IdentityLogs) -> GroupChanged:
+    event = conversation.process(commit, logs.at, NOW)
+    assert isinstance(event, GroupChanged)
+    assert event.own
+    return event
+
+
+def bring_in(conversation: Conversation, user: User, logs: IdentityLogs) -> Conversation:
+    """Have a user added; return its side."""
+    commit = conversation.change_members(
+        NOW, entropy=os.urandom, inbox_at=logs.at, add=[user.newcomer]
+    )
+    [welcoming] = committed(conversation, commit, logs).welcomes
+    return Conversation.join(welcoming.welcome, user.package, user.key, logs.at, NOW)
+
+
+def text_of(event: ConversationEvent) -> str | None:
+    assert isinstance(event, MessageReceived)
+    return decode_content(event.content).text
+
+
+def say(conversation: Conversation, text: str) -> bytes:
+    return conversation.send(encode_text(text), text, entropy=os.urandom)[0]
+
+
+def test_two_members_talk_and_know_the_message_by_the_same_id(
+    founder: User, member: User, logs: IdentityLogs
+) -> None:
+    ours = found(founder)
+    theirs = bring_in(ours, member, logs)
+    message, message_id = ours.send(encode_text("hello"), "1", entropy=os.urandom)
+    event = theirs.process(message, logs.at, NOW)
+    assert text_of(event) == "hello"
+    assert isinstance(event, MessageReceived)
+    assert event.message_id == message_id
+    assert event.sender.inbox_id == founder.inbox_id
+    assert theirs.renew_first
+    assert not ours.renew_first
+
+
+def test_our_own_message_comes_back_as_nothing(
+    founder: User, member: User, logs: IdentityLogs
+) -> None:
+    ours = found(founder)
+    bring_in(ours, member, logs)
+    assert ours.process(say(ours, "hello"), logs.at, NOW) == Nothing()
+
+
+def test_a_state_is_saved_and_restored_and_an_older_one_is_refused(
+    founder: User, member: User, logs: IdentityLogs
+) -> None:
+    ours = found(founder)
+    theirs = bring_in(ours, member, logs)
+    older = theirs.save()
+    counter = theirs.counter
+    theirs.process(say(ours, "one"), logs.at, NOW)
+    assert theirs.counter > counter
+    again = Conversation.restore(theirs.save(), member.key, least_counter=theirs.counter)
+    assert text_of(again.process(say(ours, "two"), logs.at, NOW)) == "two"
+    assert again.renew_first
+    with pytest.raises(StateRolledBackError):
+        Conversation.restore(older, member.key, least_counter=theirs.counter)
+
+
+def test_a_pending_commit_and_its_welcomes_survive_a_restart(
+    founder: User, member: User, logs: IdentityLogs
+) -> None:
+    ours = found(founder)
+    commit = ours.change_members(NOW, entropy=os.urandom, inbox_at=logs.at, add=[member.newcomer])
+    again = Conversation.restore(ours.save(), founder.key, least_counter=ours.counter)
+    assert again.has_pending_commit
+    [welcoming] = committed(again, commit, logs).welcomes
+    theirs = Conversation.join(welcoming.welcome, member.package, member.key, logs.at, NOW)
+    assert text_of(theirs.process(say(again, "hello"), logs.at, NOW)) == "hello"
+
+
+def test_a_commit_that_loses_is_gone_with_its_welcomes(
+    founder: User, member: User, logs: IdentityLogs
+) -> None:
+    ours = found(founder)
+    theirs = bring_in(ours, member, logs)
+    late = User("late", logs)
+    losing = ours.change_members(NOW, entropy=os.urandom, inbox_at=logs.at, add=[late.newcomer])
+    winning = theirs.renew(NOW, entropy=os.urandom)
+    event = ours.process(winning, logs.at, NOW)
+    assert isinstance(event, GroupChanged)
+    assert (event.lost, event.own, event.welcomes) == (True, False, ())
+    with pytest.raises(WrongEpochError):
+        ours.process(losing, logs.at, NOW)
+    committed(theirs, winning, logs)
+    assert text_of(theirs.process(say(ours, "still here"), logs.at, NOW)) == "still here"
+
+
+def test_a_log_that_is_missing_changes_nothing_and_is_named(
+    founder: User, member: User, logs: IdentityLogs
+) -> None:
+    ours = found(founder)
+    commit = ours.change_members(NOW, entropy=os.urandom, inbox_at=logs.at, add=[member.newcomer])
+    [welcoming] = committed(ours, commit, logs).welcomes
+    with pytest.raises(IdentityLogMissingError) as missing:
+        Conversation.join(welcoming.welcome, member.package, member.key, IdentityLogs().at, NOW)
+    assert missing.value.inbox_id in (founder.inbox_id, member.inbox_id)
+    theirs = Conversation.join(welcoming.welcome, member.package, member.key, logs.at, NOW)
+    late = User("late", logs)
+    adding = ours.change_members(NOW, entropy=os.urandom, inbox_at=logs.at, add=[late.newcomer])
+    before = theirs.counter
+    known = IdentityLogs()
+    with pytest.raises(IdentityLogMissingError):
+        theirs.process(adding, known.at, NOW)
+    assert theirs.counter == before
+    event = theirs.process(adding, logs.at, NOW)
+    assert isinstance(event, GroupChanged)
+    assert event.commit.added == (late.inbox_id,)
+
+
+def test_a_removed_member_neither_reads_nor_writes(
+    founder: User, member: User, logs: IdentityLogs
+) -> None:
+    ours = found(founder)
+    theirs = bring_in(ours, member, logs)
+    removing = ours.change_members(
+        NOW, entropy=os.urandom, inbox_at=logs.at, remove=[member.inbox_id]
+    )
+    committed(ours, removing, logs)
+    event = theirs.process(removing, logs.at, NOW)
+    assert isinstance(event, GroupChanged)
+    assert event.removed_us
+    assert not theirs.is_active
+    with pytest.raises(GroupInactiveError):
+        say(theirs, "hello?")
+    with pytest.raises(MlsError):
+        theirs.process(say(ours, "without you"), logs.at, NOW)
+
+
+# --- attacks by members ---------------------------------------------------------------------------
+
+
+def test_attack_a_message_is_played_again(founder: User, member: User, logs: IdentityLogs) -> None:
+    ours = found(founder)
+    theirs = bring_in(ours, member, logs)
+    message = say(ours, "once")
+    theirs.process(message, logs.at, NOW)
+    with pytest.raises(MessageReplayedError):
+        theirs.process(message, logs.at, NOW)
+    assert text_of(theirs.process(say(ours, "twice"), logs.at, NOW)) == "twice"
+
+
+def test_attack_a_proposal_that_stands_alone_neither_stops_us_nor_goes_into_our_commits(
+    founder: User, member: User, logs: IdentityLogs
+) -> None:
+    ours = found(founder)
+    attacker = bring_in(ours, member, logs)
+    ghost = User("ghost", logs)
+    for proposal in (Add(ghost.package.secrets.package), Remove(0)):
+        message = attacker._group.propose(proposal, entropy=os.urandom, now=NOW)
+        if isinstance(proposal, Remove):
+            continue
+        assert ours.process(message, logs.at, NOW) == Nothing()
+    assert say(ours, "not stopped")
+    renewing = ours.renew(NOW, entropy=os.urandom)
+    committed(ours, renewing, logs)
+    assert {m.inbox_id for m in ours.members} == {founder.inbox_id, member.inbox_id}
+
+
+def test_attack_a_member_commits_an_installation_that_no_log_brings_in(
+    founder: User, member: User, logs: IdentityLogs
+) -> None:
+    ours = found(founder)
+    attacker = bring_in(ours, member, logs)
+    ghost = User("ghost", logs)
+    smuggled = attacker._group.commit(
+        CommitIntent(add=(ghost.package.secrets.package,)), entropy=os.urandom, now=NOW
+    )
+    before = ours.counter
+    with pytest.raises(CommitRefusedError, match="no inbox's log brings in"):
+        ours.process(smuggled.commit, logs.at, NOW)
+    assert ours.counter == before
+    attacker.discard_commit()
+    assert text_of(ours.process(say(attacker, "the group goes on"), logs.at, NOW))
+
+
+def test_attack_a_member_throws_the_founder_out(
+    founder: User, member: User, logs: IdentityLogs
+) -> None:
+    ours = found(founder)
+    attacker = bring_in(ours, member, logs)
+    for intent in (
+        CommitIntent(remove=(0,)),
+        CommitIntent(
+            remove=(0,),
+            extensions=attacker._with(
+                replace(
+                    attacker.state,
+                    membership=replace(
+                        attacker.state.membership, inboxes={member.inbox_id: member.sequence_id}
+                    ),
+                )
+            ),
+        ),
+    ):
+        coup = attacker._group.commit(intent, entropy=os.urandom, now=NOW)
+        with pytest.raises(CommitRefusedError):
+            ours.process(coup.commit, logs.at, NOW)
+        attacker.discard_commit()
+    assert ours.is_active
+
+
+def test_attack_a_member_makes_itself_super_admin_and_we_cannot_be_talked_into_it(
+    founder: User, member: User, logs: IdentityLogs
+) -> None:
+    ours = found(founder)
+    attacker = bring_in(ours, member, logs)
+
+    def crown(state: object) -> object:
+        return replace(state, super_admins=(member.inbox_id,))  # type: ignore[type-var]
+
+    coup = attacker._group.commit(
+        CommitIntent(extensions=attacker._with(crown(attacker.state))),  # type: ignore[arg-type]
+        entropy=os.urandom,
+        now=NOW,
+    )
+    with pytest.raises(CommitRefusedError):
+        ours.process(coup.commit, logs.at, NOW)
+    attacker.discard_commit()
+    with pytest.raises(CommitRefusedError):
+        attacker.change_state(crown, NOW, inbox_at=logs.at, entropy=os.urandom)  # type: ignore[arg-type]
+    assert not attacker.has_pending_commit
+
+
+def test_attack_a_key_package_under_another_installations_name(
+    founder: User, member: User, logs: IdentityLogs
+) -> None:
+    with pytest.raises(KeyPackageInvalidError, match="another installation's"):
+        read_key_package(member.package.encoded, founder.key.public, NOW)
+    with pytest.raises(KeyPackageInvalidError, match="lifetime"):
+        read_key_package(member.package.encoded, member.key.public, NOW + 85 * 86_400)
+    damaged = bytearray(member.package.encoded)
+    damaged[-1] ^= 1
+    with pytest.raises(KeyPackageInvalidError, match="not valid"):
+        read_key_package(bytes(damaged), member.key.public, NOW)
+
+
+def test_attack_an_inbox_is_brought_in_with_another_inboxs_key_package(
+    founder: User, member: User, logs: IdentityLogs
+) -> None:
+    ours = found(founder)
+    ghost = User("ghost", logs)
+    mixed = NewMembers(member.inbox_id, member.sequence_id, (ghost.offer,))
+    with pytest.raises(CommitRefusedError, match="no inbox's log brings in"):
+        ours.change_members(NOW, entropy=os.urandom, inbox_at=logs.at, add=[mixed])
+    assert not ours.has_pending_commit
