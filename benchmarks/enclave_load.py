@@ -29,13 +29,16 @@ def connect(path: str) -> socket.socket:
     return client
 
 
+_buffer = bytearray(1 << 20)
+
+
 def answer(client: socket.socket) -> bytes:
-    """Read one frame."""
-    data = client.recv(1 << 16)
-    size = 4 + int.from_bytes(data[:4], "big")
-    while len(data) < size:
-        data += client.recv(1 << 20)
-    return data
+    """Read one frame; return its first 200 bytes."""
+    have = client.recv_into(_buffer)
+    size = 4 + int.from_bytes(_buffer[:4], "big")
+    while have < size:
+        have += client.recv_into(memoryview(_buffer)[have:])
+    return bytes(_buffer[:200])
 
 
 def run(path: str, frames: list[bytes], clients: int, seconds: float) -> dict[str, float]:

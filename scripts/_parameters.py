@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import click
 import yaml
 from eth_utils import is_address, is_checksum_address, keccak, to_checksum_address
+
+from xmtp_tee.attestation.kinds import TeeKind
+from xmtp_tee.attestation.sevsnp.product import ProductLine, Tcb
 
 ROOT = Path(__file__).resolve().parent.parent
 PARAMETERS = ROOT / "scripts" / "parameters"
@@ -17,9 +21,7 @@ ZERO_ADDRESS = "0x" + "00" * 20
 
 MAX_BLOCK_AGE_LIMIT = 8191  # EIP-2935
 HOUR, DAY = 3600, 24 * 3600
-
-NUMBERS = ("collateral_grace", "max_block_age", "attestation_ttl", "addition_delay")
-FIELDS = frozenset({"root", "owner", "guardians", "identity_registry", "salt", *NUMBERS})
+TEES = {kind.label: kind for kind in (TeeKind.TDX, TeeKind.NITRO, TeeKind.SEV_SNP)}
 
 
 @dataclass(frozen=True)
@@ -27,8 +29,13 @@ class Parameters:
     """A parameter file, checked. Times in seconds, ages in blocks, addresses with their checksum."""
 
     name: str
+    tees: tuple[TeeKind, ...]
     root: str
     collateral_grace: int
+    nitro_root: str
+    nitro_grace: int
+    sev_snp_floors: dict[ProductLine, Tcb]
+    sev_snp_floor_keeper: str
     max_block_age: int
     attestation_ttl: int
     addition_delay: int
@@ -46,22 +53,51 @@ class Parameters:
         """Keccak-256 of the salt's text, 32 bytes."""
         return bytes(keccak(text=self.salt))
 
+    def require_roots(self) -> None:
+        """Refuse root certificates that are not there, before anything is compiled."""
+        self.root_certificate()
+        if TeeKind.NITRO in self.tees:
+            self.nitro_root_certificate()
+
     def root_certificate(self) -> bytes:
-        """The root's certificate, DER."""
+        """Intel's root, or the simulator's: a certificate in DER."""
         if self.development:
             from xmtp_tee.attestation.simulator import development_root_certificate
 
             return development_root_certificate()
-        path = (PARAMETERS / self.root).resolve()
-        if not path.is_file():
-            raise click.ClickException(f"no root certificate: got {path}, expected a DER file")
-        return path.read_bytes()
+        return _certificate(self.root)
+
+    def nitro_root_certificate(self) -> bytes:
+        """AWS's root, or the simulator's: a certificate in DER."""
+        if self.nitro_root == DEVELOPMENT:
+            from xmtp_tee.attestation.simulator.nitro import development_nitro_root
+
+            return development_nitro_root()
+        return _certificate(self.nitro_root)
+
+    def sev_snp_roots(self) -> list[tuple[int, int, bytes, bytes, bytes]]:
+        """What is pinned of each of AMD's product lines: product, floor, key hashes of ARK, ASK and ASVK."""
+        from xmtp_tee.attestation.sevsnp.anchors import AMD_ANCHORS
+        from xmtp_tee.attestation.simulator.sevsnp import development_snp_pki
+
+        amd = {anchor.product: anchor for anchor in AMD_ANCHORS}
+        roots = []
+        for product, tcb in sorted(self.sev_snp_floors.items()):
+            pinned = development_snp_pki(product).anchor() if self.development else amd[product]
+            floor = int.from_bytes(tcb.encode(product), "little")
+            roots.append((int(product), floor, pinned.ark, pinned.ask, pinned.asvk))
+        return roots
 
     def as_dict(self, owner: str) -> dict[str, object]:
         """What the deployment file says of them."""
         return {
+            "tees": [kind.label for kind in self.tees],
             "root": DEVELOPMENT if self.development else Path(self.root).name,
             "collateralGrace": self.collateral_grace,
+            "nitroRoot": Path(self.nitro_root).name,
+            "nitroGrace": self.nitro_grace,
+            "sevSnpFloors": {line.label: str(tcb) for line, tcb in self.sev_snp_floors.items()},
+            "sevSnpFloorKeeper": self.sev_snp_floor_keeper,
             "maxBlockAge": self.max_block_age,
             "attestationTtl": self.attestation_ttl,
             "additionDelay": self.addition_delay,
@@ -72,13 +108,23 @@ class Parameters:
         }
 
 
-def load_parameters(name: str) -> Parameters:
-    """Read scripts/parameters/NAME.yaml, or a path; every field must be there and nothing else."""
+FIELDS = frozenset(field.name for field in fields(Parameters)) - {"name"}
+NUMBERS = ("collateral_grace", "nitro_grace", "max_block_age", "attestation_ttl", "addition_delay")
+
+
+def load_parameters(name: str, further_tees: Iterable[str] = ()) -> Parameters:
+    """Read scripts/parameters/NAME.yaml, or a path; every field must be there and nothing else.
+
+    ``further_tees`` are accepted besides those that the file names.
+    """
     path = Path(name) if name.endswith(".yaml") else PARAMETERS / f"{name}.yaml"
     if not path.is_file():
         known = ", ".join(sorted(file.stem for file in PARAMETERS.glob("*.yaml")))
         raise click.ClickException(f"no parameters: got {name}, expected one of {known}")
-    return parameters_from(yaml.safe_load(path.read_text(encoding="utf-8")), path)
+    data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    if isinstance(data, dict) and isinstance(data.get("tees"), list):
+        data["tees"] = list(dict.fromkeys([*data["tees"], *further_tees]))
+    return parameters_from(data, path)
 
 
 def parameters_from(data: Any, path: Path) -> Parameters:
@@ -93,36 +139,54 @@ def parameters_from(data: Any, path: Path) -> Parameters:
         _refuse(
             path, "max_block_age", data["max_block_age"], f"1..{MAX_BLOCK_AGE_LIMIT} (EIP-2935)"
         )
+    if data["nitro_grace"] > 30 * DAY:
+        _refuse(path, "nitro_grace", data["nitro_grace"], f"0..{30 * DAY}")
     delay = data["addition_delay"]
     if delay != 0 and not HOUR <= delay <= 30 * DAY:
         _refuse(path, "addition_delay", delay, f"0, or {HOUR}..{30 * DAY}")
-    if not isinstance(data["salt"], str) or not data["salt"]:
-        _refuse(path, "salt", data["salt"], "some text")
+    for field in ("salt", "root", "nitro_root"):
+        if not isinstance(data[field], str) or not data[field]:
+            _refuse(path, field, data[field], "some text")
+    tees = tees_from(data["tees"], path)
+    if TeeKind.NITRO in tees and (data["nitro_root"] == DEVELOPMENT) != (
+        data["root"] == DEVELOPMENT
+    ):
+        _refuse(path, "nitro_root", data["nitro_root"], "a development root for both, or for none")
+    floors = _floors(data["sev_snp_floors"], path)
+    if TeeKind.SEV_SNP in tees and not floors:
+        _refuse(path, "sev_snp_floors", data["sev_snp_floors"], "a floor for each product line")
     if not isinstance(data["guardians"], list):
         _refuse(path, "guardians", data["guardians"], "a list of addresses, [] for none")
     guardians = tuple(_address(path, "guardians", item) for item in data["guardians"])
     if len(set(guardians)) != len(guardians) or ZERO_ADDRESS in guardians:
         _refuse(path, "guardians", data["guardians"], "different addresses, none of them zero")
-    identities = data["identity_registry"]
+
+    def address_or(field: str, empty: str) -> str:
+        return _address(path, field, data[field]) if data[field] else empty
+
     return Parameters(
         name=path.stem,
-        root=str(data["root"]),
+        tees=tees,
+        root=data["root"],
+        nitro_root=data["nitro_root"],
+        sev_snp_floors=floors,
+        sev_snp_floor_keeper=address_or("sev_snp_floor_keeper", ZERO_ADDRESS),
         salt=data["salt"],
-        owner=_address(path, "owner", data["owner"]) if data["owner"] else "",
+        owner=address_or("owner", ""),
         guardians=guardians,
-        identity_registry=_address(path, "identity_registry", identities)
-        if identities
-        else ZERO_ADDRESS,
+        identity_registry=address_or("identity_registry", ZERO_ADDRESS),
         **{field: data[field] for field in NUMBERS},
     )
 
 
-def _address(path: Path, field: str, value: object) -> str:
-    if not isinstance(value, str) or not is_proper_address(value):
-        _refuse(
-            path, field, value, "an address, 0x and 40 hex digits, with a right checksum if any"
-        )
-    return str(to_checksum_address(str(value)))
+def tees_from(labels: Any, path: Path) -> tuple[TeeKind, ...]:
+    """Read which TEEs' evidence is accepted: TDX, and perhaps others."""
+    expected = f"a list with tdx, and of {', '.join(TEES)} alone"
+    if not isinstance(labels, list) or "tdx" not in labels:
+        _refuse(path, "tees", labels, expected)
+    if len(set(labels)) != len(labels) or not set(labels) <= set(TEES):
+        _refuse(path, "tees", labels, expected)
+    return tuple(kind for label, kind in TEES.items() if label in labels)
 
 
 def is_proper_address(text: str) -> bool:
@@ -131,6 +195,37 @@ def is_proper_address(text: str) -> bool:
         return False
     digits = text[2:]
     return digits in (digits.lower(), digits.upper()) or is_checksum_address(text)
+
+
+def _floors(data: Any, path: Path) -> dict[ProductLine, Tcb]:
+    lines = {line.label: line for line in ProductLine}
+    parts = {field.name for field in fields(Tcb)}
+    if not isinstance(data, dict) or not set(data) <= set(lines):
+        _refuse(path, "sev_snp_floors", data, f"of {', '.join(lines)} alone")
+    for tcb in data.values():
+        if (
+            not isinstance(tcb, dict)
+            or not set(tcb) <= parts
+            or not all(type(value) is int and 0 <= value <= 255 for value in tcb.values())
+            or not any(tcb.values())
+        ):
+            _refuse(path, "sev_snp_floors", tcb, f"of {', '.join(sorted(parts))}, 0..255 each")
+    return {lines[label]: Tcb(**tcb) for label, tcb in data.items()}
+
+
+def _certificate(name: str) -> bytes:
+    path = (PARAMETERS / name).resolve()
+    if not path.is_file():
+        raise click.ClickException(f"no root certificate: got {path}, expected a DER file")
+    return path.read_bytes()
+
+
+def _address(path: Path, field: str, value: object) -> str:
+    if not isinstance(value, str) or not is_proper_address(value):
+        _refuse(
+            path, field, value, "an address, 0x and 40 hex digits, with a right checksum if any"
+        )
+    return str(to_checksum_address(str(value)))
 
 
 def _refuse(path: Path, field: str, got: object, expected: str) -> None:

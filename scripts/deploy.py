@@ -30,8 +30,8 @@ from scripts._common import (
     sending_account,
 )
 from scripts._create2 import DEPLOYER, require_deployer
-from scripts._parameters import Parameters, load_parameters
-from scripts._plan import NAMES, Piece, plan
+from scripts._parameters import TEES, Parameters, load_parameters
+from scripts._plan import Piece, Plan, names
 from xmtp_tee.client.chain_errors import DeploymentInvalid
 from xmtp_tee.client.deployment import Deployment
 
@@ -93,7 +93,9 @@ def first_block(pieces: list[Piece], before: int, present: set[str], known: Path
         earlier = Deployment.load(known)
     except DeploymentInvalid:
         earlier = None
-    if earlier and all(earlier.contracts.get(p.name) == p.address for p in pieces):
+    if earlier and all(
+        earlier.contracts.get(piece.name) == piece.address for piece in pieces if not piece.is_table
+    ):
         return earlier.deployed_at_block
     return min(_creation_block(p.address, before) for p in pieces if p.name in present)
 
@@ -126,18 +128,27 @@ def appoint_guardians(parameters: Parameters, policy_address: str, sender: Accou
 @click.option("--parameters", "name", default="development", show_default=True)
 @click.option("--output", type=click.Path(path_type=Path), help="The deployment file to write.")
 @click.option("--dry-run", is_flag=True, help="Say what would be deployed where, and send nothing.")
+@click.option(
+    "--tee",
+    "further",
+    multiple=True,
+    type=click.Choice(list(TEES)),
+    help="Accept this TEE's evidence too, besides what the parameters say.",
+)
 @account_option
-def cli(name: str, output: Path | None, dry_run: bool, alias: str | None) -> None:
+def cli(
+    name: str, output: Path | None, dry_run: bool, further: tuple[str, ...], alias: str | None
+) -> None:
     """Deploy the contracts; write deployments/NETWORK.json."""
     quiet()
     provider = networks.provider
-    parameters = load_parameters(name)
-    root_certificate = parameters.root_certificate()
+    parameters = load_parameters(name, further)
+    parameters.require_roots()
     sender = sending_account(alias)
     owner = owner_of(parameters, sender)
     require_deployer()
     salt = parameters.create2_salt
-    pieces = plan(parameters, owner, root_certificate, build(NAMES))
+    pieces = Plan(parameters, owner, build(names(parameters.tees))).pieces
     before = provider.get_block("latest").number or 0
 
     present: set[str] = set()
@@ -156,7 +167,7 @@ def cli(name: str, output: Path | None, dry_run: bool, alias: str | None) -> Non
     if dry_run:
         click.echo(f"owner {owner}; nothing was sent, nothing was written")
     else:
-        addresses = {piece.name: piece.address for piece in pieces}
+        addresses = {piece.name: piece.address for piece in pieces if not piece.is_table}
         development = bool(contract("DcapVerifier", addresses["DcapVerifier"]).developmentRoot())
         if development != parameters.development:
             raise click.ClickException(

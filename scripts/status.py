@@ -18,7 +18,7 @@ from ape.cli import ConnectedProviderCommand
 from scripts._artifacts import build
 from scripts._common import deployed, deployment_option, quiet, red, require_chain, span
 from scripts._pending import pending_additions
-from scripts._plan import NAMES
+from scripts._plan import ALWAYS
 from xmtp_tee.assurance import AssuranceLevel
 from xmtp_tee.client.deployment import Deployment
 from xmtp_tee.errors import XmtpTeeError
@@ -34,13 +34,15 @@ def cli(deployment: Path) -> None:
     except XmtpTeeError as error:
         raise click.ClickException(str(error)) from error
     require_chain(where)
-    builds = build(NAMES)
+    # What the deployment names: the verifiers of other TEEs only where they are.
+    names = list(dict.fromkeys((*ALWAYS, *sorted(where.contracts))))
+    builds = build(names)
     newest = networks.provider.get_block("latest")
     click.echo(f"{where.network}, chain id {where.chain_id}, block {newest.number}")
 
-    codes = {name: bytes(networks.provider.get_code(where.address(name))) for name in NAMES}
+    codes = {name: bytes(networks.provider.get_code(where.address(name))) for name in names}
     same = {name: builds[name].is_deployed_as(code) for name, code in codes.items()}
-    for name in NAMES:
+    for name in names:
         verdict = "as the sources make it" if same[name] else red("NOT what the sources make")
         if not codes[name]:
             verdict = red("NOTHING stands there")
@@ -48,7 +50,7 @@ def cli(deployment: Path) -> None:
     if not all(codes.values()):
         raise SystemExit(1)
     _wiring(where)
-    _root(where)
+    _roots(where)
     _administration(where, newest.timestamp)
     _ages(where, newest.timestamp)
     if not all(same.values()):
@@ -72,13 +74,20 @@ def _wiring(where: Deployment) -> None:
             _line("wired to another", red(f"{name} {address}"))
 
 
-def _root(where: Deployment) -> None:
-    verifier = deployed(where, "DcapVerifier")
-    development = verifier.developmentRoot()
-    words = red("DEVELOPMENT: anyone can forge what this accepts") if development else "Intel's"
-    _line("root", f"0x{bytes(verifier.rootKeyHash()).hex()}  {words}")
-    if development != where.development_root:
-        _line("root", red("the deployment file says otherwise"))
+def _roots(where: Deployment) -> None:
+    """Whose root each verifier pins."""
+    for name, vendor in (
+        ("DcapVerifier", "Intel"),
+        ("NitroVerifier", "AWS"),
+        ("SevSnpVerifier", "AMD"),
+    ):
+        if name not in where.contracts:
+            continue
+        development = deployed(where, name).developmentRoot()
+        words = red("DEVELOPMENT: anyone can forge what this accepts")
+        _line("root", f"{name}: {words if development else vendor}")
+        if development != where.development_root:
+            _line("", red("the deployment file says otherwise"))
 
 
 def _administration(where: Deployment, now: int) -> None:

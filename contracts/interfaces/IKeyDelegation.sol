@@ -118,7 +118,7 @@ interface IKeyDelegation {
     /// @notice Registers bundles of many owners. An entry that fails is reported and sinks nothing.
     /// @dev Each entry is a call of {registerKeyBundleWithAttestationFor} with an equal share of the gas that is
     /// left, so that none can spend what the others need; send 200,000 gas per entry, more for entries that bring
-    /// evidence. Reverts: EnforcedPause, {BatchGasTooLow}.
+    /// evidence. Reverts: EnforcedPause; {BatchGasTooLow} below 60,000 and 150,000 per entry.
     /// @param registrations The entries.
     /// @return done For each entry whether its bundle was registered; {RegistrationRefused} says why not.
     function registerKeyBundles(Registration[] calldata registrations) external returns (bool[] memory done);

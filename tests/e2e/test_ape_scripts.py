@@ -111,7 +111,16 @@ def test_other_code_at_a_planned_address_is_refused(operator: Operator, undone: 
 
 
 def test_production_parameters_without_a_root_file_are_refused(operator: Operator) -> None:
-    assert "root certificate" in operator.refused("deploy", "--parameters", "production")
+    assert "no root certificate" in operator.refused("deploy", "--parameters", "production")
+
+
+def test_a_deployment_with_a_vendors_root_is_not_the_deploying_accounts(
+    operator: Operator, tmp_path: Path
+) -> None:
+    root = tmp_path / "root.der"
+    root.write_bytes(b"any")
+    parameters = altered(tmp_path, root=str(root))
+    assert "owner is not set" in operator.refused("deploy", "--parameters", parameters)
 
 
 def test_guardians_are_appointed_where_the_sender_may(operator: Operator, tmp_path: Path) -> None:
@@ -121,6 +130,23 @@ def test_guardians_are_appointed_where_the_sender_may(operator: Operator, tmp_pa
     said = operator.must("deploy", "--parameters", parameters, "--output", str(path))
     assert "has yet to add" not in said
     assert guardian in operator.must("policy", "guardians", "--deployment", str(path))
+
+
+def test_every_tees_verifier_is_deployed_where_it_is_wanted(
+    operator: Operator, undone: Chain, tmp_path: Path
+) -> None:
+    path = tmp_path / "every.json"
+    words = ("--tee", "nitro", "--tee", "sev-snp", "--output", str(path))
+    operator.must("deploy", *words)
+    deployment = Deployment.load(path)
+    assert deployment.parameters["tees"] == ["tdx", "nitro", "sev-snp"]
+    router = undone.contract("AttestationVerifier", deployment.address("AttestationVerifier"))
+    for kind, name in ((2, "DcapVerifier"), (3, "NitroVerifier"), (4, "SevSnpVerifier")):
+        assert undone.read(router.functions.route(kind)) == deployment.address(name)
+        verifier = undone.contract(name, deployment.address(name))
+        assert undone.read(verifier.functions.developmentRoot()) is True
+    assert "NOT" not in operator.must("status", "--deployment", str(path))
+    assert "deployed\n" not in operator.must("deploy", *words).replace("stands already", "")
 
 
 # --- status ---------------------------------------------------------------------------------------

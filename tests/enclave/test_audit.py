@@ -229,6 +229,43 @@ def test_log_of_another_enclave_is_refused(office: Office, folder: Path) -> None
         office.open()
 
 
+def test_log_of_a_fork_is_refused(office: Office, folder: Path) -> None:
+    """Attack: two runs from one copy of everything; then the store of one with the log of the other."""
+
+    def saved(name: str) -> Path:
+        office.kill()
+        place = folder / name
+        place.mkdir()
+        for path in folder.glob("keys.sqlite*"):
+            shutil.copy(path, place)
+        shutil.copytree(office.folder, place / "audit")
+        return place
+
+    def put_back(store: Path, log: Path) -> None:
+        for path in folder.glob("keys.sqlite*"):
+            path.unlink()
+        for path in store.glob("keys.sqlite*"):
+            shutil.copy(path, folder)
+        shutil.rmtree(office.folder)
+        shutil.copytree(log / "audit", office.folder)
+
+    office.make()
+    start = saved("start")
+    runs = []
+    for name in ("one", "two"):
+        put_back(start, start)
+        office.open()
+        office.make()
+        office.make()
+        runs.append(saved(name))
+    put_back(runs[0], runs[0])
+    office.open()
+    office.kill()
+    put_back(runs[0], runs[1])
+    with pytest.raises(AuditTamperedError):
+        office.open()
+
+
 def test_frame_that_was_half_written_is_dropped_since_nobody_got_an_answer(
     office: Office,
 ) -> None:

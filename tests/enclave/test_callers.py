@@ -36,6 +36,8 @@ APP = Caller(
     key=PUBLIC.hex(),
     grants=(Grant(operations=("*",), owners=(checksum_address(OWNER),)),),
 )
+
+
 def no_reserve(caller: str, block: int, most: int) -> int:
     raise AssertionError("nothing is to be counted")
 

@@ -4,8 +4,11 @@ nothing that was acknowledged is lost."""
 from __future__ import annotations
 
 import json
+import os
+import statistics
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,12 +26,27 @@ MEMORY = 64 << 20
 
 
 def throughput(path: Path, key_id: str, seconds: float) -> float:
+    """Signatures per second."""
     frame = encode_request(request(1, wire.Sign(key_id=key_id, message=b"m" * 200)))
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.enclave_load", str(path), str(seconds), "4"],
         input=frame.hex(), capture_output=True, text=True, cwd=ROOT, check=True,
     )  # fmt: skip
     return float(json.loads(done.stdout)["per_second"])
+
+
+def work(process: EnclaveProcess, key_id: str, seconds: float) -> tuple[float, float]:
+    """Return signatures per second, and per second of the enclave's processor time."""
+    before, begin = cpu_of(process.process.pid), time.monotonic()
+    rate = throughput(process.socket, key_id, seconds)
+    # The clients' own start is idle time for the enclave, but not for its attackers.
+    spent = (cpu_of(process.process.pid) - before) * seconds / (time.monotonic() - begin)
+    return rate, rate * seconds / max(spent, 0.01)
+
+
+def cpu_of(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def memory_of(pid: int) -> int:
@@ -55,33 +73,38 @@ def flood(path: Path) -> Iterator[subprocess.Popen[str]]:
             attackers.kill()
 
 
-def overload(folder: Path, rounds: int, seconds: float) -> None:
+def overload(folder: Path, rounds: int, seconds: float) -> list[tuple[float, float]]:
+    """Return what is left in a flood of throughput, by the clock and by the enclave's work."""
     shares = []
-    with EnclaveProcess(folder, "--log-level", "error") as process:
-        with KeyManager(process.socket) as keys:
-            key_id = keys.generate_identity_key(OWNER).id
-            throughput(process.socket, key_id, 0.2)
-            before = memory_of(process.process.pid)
-            made = []
-            for number in range(rounds):
-                quiet = throughput(process.socket, key_id, seconds)
-                with flood(process.socket):
-                    throughput(process.socket, key_id, 0.5)
-                    shares.append(throughput(process.socket, key_id, seconds) / quiet)
-                    owner = (number + 1).to_bytes(20, "big")
-                    made.append(keys.generate_identity_key(owner).id)
-                    assert memory_of(process.process.pid) - before < MEMORY
-            assert all(keys.get_key(each).id == each for each in made)
+    with (
+        EnclaveProcess(folder, "--log-level", "error") as process,
+        KeyManager(process.socket) as keys,
+    ):
+        key_id = keys.generate_identity_key(OWNER).id
+        throughput(process.socket, key_id, 0.2)
+        before = memory_of(process.process.pid)
+        made = []
+        for number in range(rounds):
+            quiet = work(process, key_id, seconds)
+            with flood(process.socket):
+                throughput(process.socket, key_id, 0.5)
+                loud = work(process, key_id, seconds)
+                owner = (number + 1).to_bytes(20, "big")
+                made.append(keys.generate_identity_key(owner).id)
+                assert memory_of(process.process.pid) - before < MEMORY
+            shares.append((loud[0] / quiet[0], loud[1] / quiet[1]))
+        assert all(keys.get_key(each).id == each for each in made)
         assert process.process.poll() is None
-    # The best of them: other programs on the machine take from both, and at any time.
-    assert max(shares) >= 0.5, shares
+    return shares
 
 
-def test_well_behaved_clients_keep_half_of_their_throughput_in_a_flood(folder: Path) -> None:
-    overload(folder, 2, 0.7)
+def test_enclave_spends_at_most_half_of_its_work_on_a_flood(folder: Path) -> None:
+    """By its processor time: attackers and clients take turns on the same processors as well."""
+    assert max(work for _, work in overload(folder, 2, 0.7)) >= 0.5
 
 
 @pytest.mark.proof
 @pytest.mark.timeout(600)
-def test_flood_for_long(folder: Path) -> None:
-    overload(folder, 5, 6.0)
+def test_well_behaved_clients_keep_half_of_their_throughput_in_a_flood(folder: Path) -> None:
+    """By the clock; on a machine that does nothing else."""
+    assert statistics.median(clock for clock, _ in overload(folder, 5, 6.0)) >= 0.5

@@ -88,7 +88,7 @@ TAMPERINGS: dict[str, tuple[str, ...]] = {
     "epoch changed": ("UPDATE keys SET epoch = epoch + 1 WHERE position = 3",),
     "tags changed": ("UPDATE keys SET tags = randomblob(24) WHERE position = 3",),
     "history changed": ("UPDATE history SET state = randomblob(32)", "UPDATE head SET epoch = 5"),
-    "index changed": ("UPDATE nodes SET body = randomblob(length(body)) WHERE path = x''",),
+    "index changed": ("UPDATE nodes SET body = randomblob(length(body)) WHERE path = 1",),
     "index removed": ("DELETE FROM nodes",),
     "id changed": ("UPDATE keys SET id = randomblob(16) WHERE position = 3",),
     "key moved to another place": ("UPDATE keys SET position = 100 WHERE position = 7",),
@@ -267,7 +267,8 @@ def test_row_that_the_index_hides_is_refused(path: Path) -> None:
     # One entry fewer (SQLite file format, section 1.6: the cell count is at offset 3).
     content[page + 3 : page + 5] = (6).to_bytes(2, "big")
     path.write_bytes(content)
-    refused(path, StoreNotADatabaseError)
+    with pytest.raises(StoreTamperedError):
+        open_store(path)
 
 
 def test_log_without_its_store_is_refused(path: Path) -> None:

@@ -654,6 +654,12 @@ ADDED: dict[str, tuple[dict[str, Any], type[mls.MlsError]]] = {
 }
 
 
+def test_added_leaf_that_does_not_list_its_own_credential(scene: Scene) -> None:
+    package = with_leaf(scene.stranger, capabilities=capabilities(credentials=(2,)))
+    message = forge_commit(scene.mallory, [mls.Add(package)]).message
+    scene.refuses(message, errors.CredentialUnsupportedError, "does not list its own")
+
+
 @pytest.mark.parametrize("name", ADDED)
 def test_added_leaf_that(scene: Scene, name: str) -> None:
     changes, error = ADDED[name]
@@ -700,16 +706,18 @@ def test_update_of_a_component_without_meaning(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize(
-    "proposals",
+    ("proposals", "match"),
     [
-        [mls.AppDataUpdate(1, b"x"), mls.AppDataUpdate(1, None)],
-        [mls.AppDataUpdate(1, None), mls.AppDataUpdate(1, None)],
-        [mls.AppDataUpdate(1, b"x"), mls.GroupContextExtensions(())],
+        ([mls.AppDataUpdate(1, b"x"), mls.AppDataUpdate(1, None)], "removed and changed"),
+        ([mls.AppDataUpdate(1, None), mls.AppDataUpdate(1, None)], "removed twice"),
+        ([mls.AppDataUpdate(1, b"x"), mls.GroupContextExtensions(())], "before the extensions"),
     ],
     ids=["changed and removed", "removed twice", "before the extensions"],
 )
-def test_contradictory_updates_of_application_data(scene: Scene, proposals: Any) -> None:
-    scene.refuses(forge_commit(scene.mallory, proposals).message, errors.AppDataError)
+def test_contradictory_updates_of_application_data(
+    scene: Scene, proposals: Any, match: str
+) -> None:
+    scene.refuses(forge_commit(scene.mallory, proposals).message, errors.AppDataError, match)
 
 
 # --- what is sent alone (section 12.1) ------------------------------------------------------------

@@ -149,7 +149,9 @@ IMPOSSIBLE = {
         Caller(
             name="a",
             uid=1,
-            grants=(Grant(operations=("sign",), owners=("0xF39fd6e51aad88F6F4ce6aB8827279cffFb92266",)),),
+            grants=(
+                Grant(operations=("sign",), owners=("0xF39fd6e51aad88F6F4ce6aB8827279cffFb92266",)),
+            ),
         )
     ),
     "quorum above the owners": msgspec.structs.replace(GOOD, change=ChangeRule(quorum=1)),
@@ -159,13 +161,17 @@ IMPOSSIBLE = {
     "owner twice": msgspec.structs.replace(
         GOOD, change=ChangeRule(owners=("0x" + "aa" * 20, "0x" + "AA" * 20), quorum=2)
     ),
-    "nobody could change it": Policy(version=1, callers=(Caller(name="a", uid=1, grants=(GRANT,)),)),
+    "nobody could change it": Policy(
+        version=1, callers=(Caller(name="a", uid=1, grants=(GRANT,)),)
+    ),
     "unknown action": msgspec.structs.replace(GOOD, wallet=WalletRules(identity_actions=("any",))),
     "unknown intent": msgspec.structs.replace(GOOD, wallet=WalletRules(intents=("transfer",))),
     "installation that is none": msgspec.structs.replace(
         GOOD, wallet=WalletRules(installations=("aa",))
     ),
-    "registry that is none": msgspec.structs.replace(GOOD, wallet=WalletRules(registries=("0:0x12",))),
+    "registry that is none": msgspec.structs.replace(
+        GOOD, wallet=WalletRules(registries=("0:0x12",))
+    ),
     "rule without a chain": with_rule(domain={"verifyingContract": "0x" + "11" * 20}),
     "rule without a contract": with_rule(domain={"chainId": "1"}),
     "rule with an unknown domain field": with_rule(
@@ -177,9 +183,7 @@ IMPOSSIBLE = {
         fields={"b": Condition(equals="1"), "c": Condition(anything=True)}
     ),
     "condition that says nothing": with_rule(fields={"b": Condition()}),
-    "condition that says two things": with_rule(
-        fields={"b": Condition(equals="1", anything=True)}
-    ),
+    "condition that says two things": with_rule(fields={"b": Condition(equals="1", anything=True)}),
     "value that does not fit": with_rule(fields={"b": Condition(equals="256")}),
     "at_most of a text": with_rule(type="A(string b)", fields={"b": Condition(at_most="5")}),
 }

@@ -11,6 +11,9 @@ import yaml
 from eth_utils import keccak
 
 from scripts._parameters import PARAMETERS, ZERO_ADDRESS, load_parameters, parameters_from
+from xmtp_tee.attestation.kinds import TeeKind
+from xmtp_tee.attestation.sevsnp.anchors import AMD_ANCHORS
+from xmtp_tee.attestation.sevsnp.product import ProductLine
 
 OWNER = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
 GUARDIAN = "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC"
@@ -79,6 +82,21 @@ def test_a_missing_field_is_refused(missing: str) -> None:
         ("guardians", [ZERO_ADDRESS]),
         ("guardians", ["somebody"]),
         ("identity_registry", 5),
+        ("tees", "tdx"),
+        ("tees", []),
+        ("tees", ["nitro"]),
+        ("tees", ["tdx", "tdx"]),
+        ("tees", ["tdx", "sgx"]),
+        ("nitro_grace", 30 * 24 * 3600 + 1),
+        ("nitro_root", ""),
+        ("root", None),
+        ("sev_snp_floors", []),
+        ("sev_snp_floors", {"Rome": {"snp": 1}}),
+        ("sev_snp_floors", {"Milan": {}}),
+        ("sev_snp_floors", {"Milan": {"snp": 0}}),
+        ("sev_snp_floors", {"Milan": {"snp": 256}}),
+        ("sev_snp_floors", {"Milan": {"spn": 1}}),
+        ("sev_snp_floor_keeper", "somebody"),
         ("salt", ""),
         ("salt", 7),
     ],
@@ -104,3 +122,32 @@ def test_what_is_no_parameter_file_is_refused(data: object) -> None:
 def test_an_unknown_name_is_refused_with_those_that_are_known() -> None:
     with pytest.raises(click.ClickException, match="development, production"):
         load_parameters("staging")
+
+
+def test_a_development_root_and_a_vendors_root_are_not_mixed() -> None:
+    data = development(tees=["tdx", "nitro"], nitro_root="AWS_NitroEnclaves_Root-G1.der")
+    with pytest.raises(click.ClickException, match="nitro_root"):
+        parameters_from(data, HERE)
+    assert parameters_from(data | {"tees": ["tdx"]}, HERE).tees == (TeeKind.TDX,)
+
+
+def test_sev_snp_needs_a_floor() -> None:
+    with pytest.raises(click.ClickException, match="sev_snp_floors"):
+        parameters_from(development(tees=["tdx", "sev-snp"], sev_snp_floors={}), HERE)
+
+
+def test_further_tees_are_added_to_those_of_the_file() -> None:
+    parameters = load_parameters("development", ["sev-snp", "tdx"])
+    assert parameters.tees == (TeeKind.TDX, TeeKind.SEV_SNP)
+
+
+def test_what_is_pinned_of_amd_follows_from_the_root() -> None:
+    floors = {"Milan": {"boot_loader": 4, "snp": 24, "microcode": 219}}
+    simulated = parameters_from(development(sev_snp_floors=floors), HERE).sev_snp_roots()
+    genuine = parameters_from(
+        development(sev_snp_floors=floors, root="Intel.cer", nitro_root="AWS.der"), HERE
+    ).sev_snp_roots()
+    milan = next(anchor for anchor in AMD_ANCHORS if anchor.product is ProductLine.MILAN)
+    assert genuine == [(1, 0xDB18000000000004, milan.ark, milan.ask, milan.asvk)]
+    assert simulated[0][:2] == genuine[0][:2]
+    assert set(simulated[0][2:]).isdisjoint(genuine[0][2:])

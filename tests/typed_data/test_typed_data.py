@@ -160,8 +160,7 @@ WRONG: dict[str, object] = {
     "field of an unknown type": bent(types=MAIL["types"] | {"X": [{"name": "a", "type": "Y"}]}),
     "uint7": bent(types=MAIL["types"] | {"X": [{"name": "a", "type": "uint7"}]}),
     "two fields of one name": bent(
-        types=MAIL["types"]
-        | {"X": [{"name": "a", "type": "bool"}, {"name": "a", "type": "bool"}]}
+        types=MAIL["types"] | {"X": [{"name": "a", "type": "bool"}, {"name": "a", "type": "bool"}]}
     ),
     "array of length zero": bent(types=MAIL["types"] | {"X": [{"name": "a", "type": "bool[0]"}]}),
 }
@@ -187,7 +186,9 @@ def test_document_that_is_no_typed_data_is_refused(name: str) -> None:
         json.dumps(MAIL).replace('"Hello, Bob!"', '"\\ud800"').encode(),
         json.dumps(MAIL).replace('"chainId": 1', '"chainId": 1.0').encode(),
         json.dumps(MAIL).replace('"chainId": 1', '"chainId": true').encode(),
-        json.dumps(MAIL).replace('"contents": "Hello', '"contents": "x", "contents": "Hello').encode(),
+        json.dumps(MAIL)
+        .replace('"contents": "Hello', '"contents": "x", "contents": "Hello')
+        .encode(),
     ],
     ids=lambda text: repr(text[:24]),
 )

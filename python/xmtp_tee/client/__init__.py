@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from xmtp_tee.client.caller import CallerKey
     from xmtp_tee.client.deployment import Deployment
     from xmtp_tee.client.errors import (
         EnclaveMismatchError,
@@ -15,19 +16,23 @@ if TYPE_CHECKING:
         EnclaveUnavailableError,
     )
     from xmtp_tee.client.key_manager import KeyManager
-    from xmtp_tee.client.models import EnclaveInfo, KeyInfo, PreKeyInfo
+    from xmtp_tee.client.models import EnclaveInfo, KeyInfo, KeyLimits, PreKeyInfo
+    from xmtp_tee.client.receipts import OperationReceipt
     from xmtp_tee.client.registry import RegistrySync
     from xmtp_tee.client.registry_reader import RegistryReader
     from xmtp_tee.client.relay import Relayer
 
 __all__ = [
+    "CallerKey",
     "Deployment",
     "EnclaveInfo",
     "EnclaveMismatchError",
     "EnclaveTimeoutError",
     "EnclaveUnavailableError",
     "KeyInfo",
+    "KeyLimits",
     "KeyManager",
+    "OperationReceipt",
     "PreKeyInfo",
     "RegistryReader",
     "RegistrySync",
@@ -35,13 +40,16 @@ __all__ = [
 ]
 
 _HOMES = {
+    "CallerKey": "caller",
     "Deployment": "deployment",
     "EnclaveInfo": "models",
     "EnclaveMismatchError": "errors",
     "EnclaveTimeoutError": "errors",
     "EnclaveUnavailableError": "errors",
     "KeyInfo": "models",
+    "KeyLimits": "models",
     "KeyManager": "key_manager",
+    "OperationReceipt": "receipts",
     "PreKeyInfo": "models",
     "RegistryReader": "registry_reader",
     "RegistrySync": "registry",

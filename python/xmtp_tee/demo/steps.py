@@ -37,12 +37,10 @@ def start_anvil(stage: Stage) -> Done:
 def deploy(stage: Stage) -> Done:
     """Deploy with the Ape script, as anybody would."""
     path = stage.folder / "deployment.json"
-    processes.run_script(
-        stage.root,
-        ["deploy", "--network", "ethereum:local:foundry", "--output", str(path)],
-        stage.rpc_url,
-        stage.folder / "deploy.log",
-    )
+    words = ["deploy", "--network", "ethereum:local:foundry", "--output", str(path)]
+    if stage.tee.kind is not TeeKind.TDX:
+        words += ["--tee", stage.tee.kind.label]
+    processes.run_script(stage.root, words, stage.rpc_url, stage.folder / "deploy.log")
     deployment = stage.deployment = Deployment.load(path)
     if not deployment.development_root:
         raise RuntimeError("the demonstration must pin the development root")

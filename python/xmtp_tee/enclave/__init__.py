@@ -7,7 +7,9 @@ module              its one job
 ``private_keys``    make, use and wipe private keys
 ``records``         what is remembered of a key; the associated data of its sealed parts
 ``sealing``         AEAD and key derivation from the platform's seal root
-``storage``         sealed rows in a database
+``storage``         sealed rows in a database: SQLite, or PostgreSQL for several enclaves
+``integrity``       the hash tree over all facts of the store, the chain over all its states
+``anchors``         where the last state is kept outside of the store
 ``store``           the sealed key store
 ``callers``         who calls, and what the policy grants
 ``operations``      what is done on request, a module per family, and the table of them
@@ -20,7 +22,8 @@ module              its one job
 ``session``         one connection, without its socket
 ``listener``        the Unix socket and the state directory, safe or refused
 ``server``          connections, limits, timeouts
-``hygiene``         no core dumps, not dumpable, no new privileges
+``handover``        who may get the store; ``successor``: the other side of it
+``hygiene``         no core dumps, no tracing, no swap; ``landlock``, ``seccomp``: nothing else in reach
 ``process``         start, serve, stop
 ==================  ===============================================================================
 

@@ -17,7 +17,8 @@ from pathlib import Path
 
 from xmtp_tee.enclave.config import DRIVERS, TEES, EnclaveConfig
 from xmtp_tee.enclave.errors import ConfigurationError
-from xmtp_tee.enclave.process import receive, run
+from xmtp_tee.enclave.process import receive, recover_store, run
+from xmtp_tee.enclave.wiping import wiped
 from xmtp_tee.errors import XmtpTeeError
 
 
@@ -37,6 +38,12 @@ def parser() -> argparse.ArgumentParser:
         type=Path,
         metavar="SOCKET",
         help="have that enclave hand its store over to this platform, and end",
+    )
+    made.add_argument(
+        "--recover-with",
+        type=Path,
+        metavar="FILE",
+        help="wrap the store for this platform with a recovery key (32 raw bytes), and end",
     )
     made.add_argument("--root", type=Path, help="the root of this enclave's evidence, DER")
     made.add_argument("--collateral", type=Path, help="SGX and TDX: the collateral, JSON")
@@ -91,11 +98,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if options.receive_store_from is not None:
             return _receive(config, options)
+        if options.recover_with is not None:
+            with wiped(_recovery_key(options.recover_with)) as private_key:
+                return recover_store(config, private_key)
         return run(config)
     except XmtpTeeError as error:
         sys.stderr.write(f"the enclave does not start: {error} [{error.code}]\n")
         sys.stderr.write(json.dumps(error.as_dict()) + "\n")
         return int(error.exit_code)
+
+
+def _recovery_key(path: Path) -> bytearray:
+    buffer = bytearray(33)
+    try:
+        with path.open("rb", buffering=0) as file:
+            size = file.readinto(buffer)
+    except OSError as error:
+        raise ConfigurationError(
+            "The file cannot be read", got=path, cause=error.strerror
+        ) from None
+    if size != 32:
+        raise ConfigurationError("A recovery key has 32 bytes", got=f"{size} bytes")
+    del buffer[32:]
+    return buffer
 
 
 def _receive(config: EnclaveConfig, options: argparse.Namespace) -> int:

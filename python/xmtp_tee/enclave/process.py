@@ -24,6 +24,7 @@ from xmtp_tee.enclave.birth import give_birth
 from xmtp_tee.enclave.config import EnclaveConfig, make_driver
 from xmtp_tee.enclave.hygiene import confine, harden
 from xmtp_tee.enclave.listener import Listener, bind, prepare_state_directory
+from xmtp_tee.enclave.recovery import recover
 from xmtp_tee.enclave.sealing import Wrap
 from xmtp_tee.enclave.server import Server
 from xmtp_tee.enclave.service import Enclave
@@ -111,6 +112,26 @@ def receive(config: EnclaveConfig, predecessor: Path, root: bytes, collateral: b
         store_id = receive_store(predecessor, make_driver(config), root, collateral)
     finally:
         os.close(lock)
+    _to_stdout(received_line(store_id))
+    return 0
+
+
+def recover_store(config: EnclaveConfig, private_key: bytearray) -> int:
+    """Wrap the store key for this platform with a recovery key, say so on stdout, return 0.
+
+    :raises XmtpTeeError: if the store is not sealed to this key
+    """
+    harden()
+    lock = prepare_state_directory(config.state_dir)
+    try:
+        rows = open_rows(config.store_name, None)
+        try:
+            store_id = recover(rows, private_key, make_driver(config))
+        finally:
+            rows.close()
+    finally:
+        os.close(lock)
+    log.warning("the store %s was recovered to this platform", store_id)
     _to_stdout(received_line(store_id))
     return 0
 

@@ -188,12 +188,11 @@ class Enclave:
     ) -> tuple[wire.Result, bytes]:
         """Carry out an operation and record it; return its result, plain and encoded."""
         name = operation.__struct_config__.tag
-        caller, call = str(peer), None
+        access, call = None, None
         try:
             if self._parts.store.shared:
                 self._refresh()
             access = self._parts.policy.access(peer)
-            caller = access.name
             owners = access.require(name, now, self._reserve)  # type: ignore[arg-type]
             if name == _BATCH:
                 result: wire.Result = self._batch(operation, now, peer, access, idempotency_key)
@@ -213,11 +212,12 @@ class Enclave:
                 )
         except Exception as error:
             key_id = "" if call is None else call.key_id
+            caller = str(peer) if access is None else access.name
             self._refused(now, caller, str(name), key_id, digest, typed(error))
             raise
         self._entry = self._parts.audit.append(
             now,
-            caller,
+            access.name,
             name,  # type: ignore[arg-type]
             "" if call is None else call.key_id,
             digest,

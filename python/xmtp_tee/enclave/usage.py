@@ -11,7 +11,8 @@ from xmtp_tee.enclave.records import KeyLimits, KeyRecord
 from xmtp_tee.wire.refusals import KeyExpiredError, KeyLimitError, RateLimitedError
 
 MAX_BLOCK: Final = 1 << 16
-_KEPT_METERS: Final = 100_000
+_KEPT: Final = 100_000
+"""Keys whose uses are counted in memory at a time."""
 
 Reserve = Callable[[KeyRecord, int], None]
 """Writes into the key's record that so many uses are reserved; on disk when it returns."""
@@ -35,7 +36,7 @@ class Usage:
     """
 
     def __init__(self) -> None:
-        self._counts: dict[str, _Count] = {}
+        self._counts: OrderedDict[str, _Count] = OrderedDict()
         self._meters: OrderedDict[str, tuple[KeyLimits, Meter]] = OrderedDict()
 
     def take(self, record: KeyRecord, now: int, reserve: Reserve) -> None:
@@ -63,6 +64,11 @@ class Usage:
         count = self._counts.get(record.id)
         if count is None or count.version != record.version:
             count = self._counts[record.id] = _Count(record.version, record.uses)
+            if len(self._counts) > _KEPT:
+                # What was reserved of it is lost, as by a stop.
+                self._counts.popitem(last=False)
+        else:
+            self._counts.move_to_end(record.id)
         used_up = count.used >= count.reserved
         # Another enclave over the same store may have reserved some meanwhile, and the limit may
         # have been lowered.
@@ -81,6 +87,6 @@ class Usage:
         known = self._meters.get(record.id)
         if known is None or known[0] != record.limits:
             known = self._meters[record.id] = (record.limits, Meter(count, seconds))
-            if len(self._meters) > _KEPT_METERS:
+            if len(self._meters) > _KEPT:
                 self._meters.popitem(last=False)
         return known[1]

@@ -136,10 +136,13 @@ class WalletRules(Part, frozen=True, kw_only=True):
 class StoreRules(Part, frozen=True, kw_only=True):
     """Who may get the store. ``successors``: workload ids (hex) of enclaves to which it may be handed
     over. ``roots``: SHA-256 (hex) of the root certificates under which their evidence may stand.
+    ``recovery``: X25519 public keys (hex) to which the store key may be sealed. WARNING: whoever has
+    such a private key and a copy of the database has every key in it.
     """
 
     successors: tuple[Annotated[str, Meta(pattern="^[0-9a-f]{64}$")], ...] = ()
     roots: tuple[Annotated[str, Meta(pattern="^[0-9a-f]{64}$")], ...] = ()
+    recovery: tuple[Annotated[str, Meta(pattern="^[0-9a-f]{64}$")], ...] = ()
 
 
 class Policy(Part, frozen=True, kw_only=True):

@@ -32,8 +32,8 @@ from xmtp_tee.errors import (
     UnavailableError,
     XmtpTeeError,
 )
-from xmtp_tee.wire import errors as wire_errors
 from xmtp_tee.wire import backup_faults, refusals, store_faults
+from xmtp_tee.wire import errors as wire_errors
 from xmtp_tee.wire.messages import Failure
 from xmtp_tee.wire.refusals import RequestRefusedError
 

@@ -161,6 +161,54 @@ contract KeyRegistryAttacksTest is RegistryFixture {
         assertThat(registry.keyState(owner, bundle.identityKey) == KeyState.REVOKED, "the old one stays revoked");
     }
 
+    function test_x9_zero_bytes_as_a_quote_and_an_hour_of_waiting() external {
+        Bundle memory bundle = newBundle(owner, "first");
+        BundleProof memory proof = proofOf(bundle, OTHER_AUTHORITY_KEY);
+        (proof.transportKey, proof.blockNumber) = (TRANSPORT_KEY, uint64(head() - 1));
+        proof.evidence = new bytes(128);
+        bytes[2] memory refusals = [
+            abi.encodeWithSignature("TeeKindUnsupported(uint8)", uint8(0)),
+            abi.encodeWithSignature("EvidenceNotScripted(bytes32)", keccak256(new bytes(127)))
+        ];
+        for (uint256 i = 0; i < refusals.length; ++i) {
+            expectError(refusals[i]);
+            vm.prank(owner);
+            register(bundle, proof);
+            proof.evidence[0] = bytes1(uint8(2)); // a kind that is known, and nothing behind it
+        }
+        expectUnknownForEver(bundle);
+    }
+
+    /// @dev Nobody is asked to prove anything, so nothing is proven by silence.
+    function test_x11_a_provider_that_stays_silent_is_verified_by_nothing() external {
+        vm.startPrank(attacker);
+        try enclaves.invalidate(otherAuthority) {
+            assertThat(false, "must revert");
+        } catch (bytes memory data) {
+            assertSame(bytes4(data), IEnclaveRegistry.EnclaveUnknown.selector, "nothing to challenge");
+        }
+        vm.stopPrank();
+        expectUnknownForEver(newBundle(owner, "first"));
+    }
+
+    function expectUnknownForEver(Bundle memory bundle) private {
+        uint256[3] memory waits = [uint256(1 hours), 1 days, 365 days];
+        for (uint256 i = 0; i < waits.length; ++i) {
+            vm.warp(time() + waits[i]);
+            bundle.expiresAt = uint64(time() + 1);
+            BundleProof memory proof = proofOf(bundle, OTHER_AUTHORITY_KEY);
+            expectError(
+                abi.encodeWithSelector(
+                    IEnclaveRegistry.EnclaveNotTrusted.selector,
+                    otherAuthority,
+                    IEnclaveRegistry.EnclaveUnknown.selector
+                )
+            );
+            vm.prank(owner);
+            register(bundle, proof);
+        }
+    }
+
     function test_x10_a_stranger_cannot_unattest_the_victims_enclave() external {
         Bundle memory bundle = registered(owner, "first");
         bytes memory before = abi.encode(enclaves.enclave(authority));

@@ -31,7 +31,7 @@ contract KeyRegistryGasTest is RegistryFixture {
                 )
             )
         );
-        report("register_certified", used, 140_000);
+        report("register_certified", used, 138_000);
     }
 
     function test_gas_rotate_pre_key() external {
@@ -48,7 +48,7 @@ contract KeyRegistryGasTest is RegistryFixture {
                 )
             )
         );
-        report("rotate_pre_key", used, 60_500);
+        report("rotate_pre_key", used, 55_000);
     }
 
     function test_gas_revoke() external {

@@ -44,7 +44,7 @@ KEPT_TOKENS: Final = 8
 """Idempotency tokens that a key remembers."""
 
 
-class StoreMoved(Exception):  # noqa: N818 -- not an error: the request begins anew
+class StoreMoved(Exception):
     """Another enclave over the same store was faster."""
 
 

@@ -9,6 +9,7 @@ from xmtp_tee.attestation.kinds import TeeKind
 from xmtp_tee.enclave.handover import INFO, claimed, report_data, require_successor
 from xmtp_tee.enclave.operations.call import Call
 from xmtp_tee.enclave.private_keys import wiped
+from xmtp_tee.enclave.recovery import wrap_for_recovery
 from xmtp_tee.enclave.sealing import CHECK_SIZE, MAX_WRAPS, Wrap, unseal_store_key
 from xmtp_tee.wire import messages as wire
 from xmtp_tee.wire.store_faults import SuccessorRefusedError
@@ -54,6 +55,27 @@ def hand_over(call: Call, operation: wire.HandOver) -> wire.HandedOver:
             raise SuccessorRefusedError("The successor's key is no possible public key") from None
     log.warning("the store key was handed over to a successor of workload %s", workload.hex())
     return wire.HandedOver(store_id, enc, sealed)
+
+
+def export_recovery(call: Call, operation: wire.ExportRecovery) -> wire.WrapAccepted:
+    """Seal the store key to a recovery recipient of the policy, and keep that in the store."""
+    recipient = operation.recipient.hex()
+    if recipient not in call.policy.store.recovery:
+        raise SuccessorRefusedError(
+            "The policy names no such recovery recipient", got=recipient, expected="store.recovery"
+        )
+
+    def entropy(size: int) -> bytes:
+        buffer = bytearray(size)
+        call.parts.entropy(buffer)
+        return bytes(buffer)
+
+    store_id = call.store.store_id
+    with wiped(unseal_store_key(call.store.wraps(), call.parts.driver, store_id)) as store_key:
+        wrap = wrap_for_recovery(store_key, operation.recipient, store_id, entropy)
+    call.store.put_wrap(wrap)
+    log.warning("the store key was sealed to the recovery recipient %s", recipient)
+    return wire.WrapAccepted()
 
 
 def accept_wrap(call: Call, operation: wire.AcceptWrap) -> wire.WrapAccepted:

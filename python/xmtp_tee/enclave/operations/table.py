@@ -76,6 +76,7 @@ HANDLERS: Final[Mapping[type[wire.Message], Handler]] = MappingProxyType(
         wire.HandOverChallenge: handover.challenge,
         wire.HandOver: handover.hand_over,
         wire.AcceptWrap: handover.accept_wrap,
+        wire.ExportRecovery: handover.export_recovery,
         wire.GetPolicy: governance.get_policy,
         wire.ApplyPolicy: governance.apply_policy,
         wire.ReadAudit: governance.read_audit,

@@ -174,7 +174,10 @@ class SqliteRows:
                     else:
                         values = (document.id, document.epoch, document.sealed)
                         execute("REPLACE INTO documents VALUES (?, ?, ?)", values)
-                many("REPLACE INTO nodes VALUES (?, ?)", list(change.nodes.items()))
+                many(
+                    "REPLACE INTO nodes VALUES (?, ?)",
+                    [(_number(path), body) for path, body in change.nodes.items()],
+                )
                 execute(
                     "INSERT INTO history VALUES (?, ?, ?, ?)",
                     (link.epoch, link.state, link.previous, link.skip),
@@ -225,7 +228,7 @@ class SqliteRows:
 
     def node(self, path: bytes) -> bytes | None:
         """See RowStore."""
-        found = self._all("SELECT body FROM nodes WHERE path = ?", (path,))
+        found = self._all("SELECT body FROM nodes WHERE path = ?", (_number(path),))
         return bytes(_checked(found[0], bytes)[0]) if found else None
 
     def link(self, epoch: int) -> Link | None:
@@ -264,6 +267,11 @@ class SqliteRows:
         # Only the constant clauses of this class get here.
         found = self._all(f"SELECT {_ROW} {clause}", values)
         return [Row(*_checked(each, bytes, int, int, bytes, bytes, bytes)) for each in found]
+
+
+def _number(path: bytes) -> int:
+    """Return a node's path as a number: a one, and the path behind it."""
+    return int.from_bytes(b"\x01" + path, "big")
 
 
 def _columns(row: Row) -> tuple[bytes | int, ...]:

@@ -43,7 +43,8 @@ TABLES: Final = {
         "sealed BLOB NOT NULL) STRICT, WITHOUT ROWID"
     ),
     "nodes": (
-        "CREATE TABLE nodes (path BLOB PRIMARY KEY, body BLOB NOT NULL) STRICT, WITHOUT ROWID"
+        # An integer key: its tree has the bodies in its leaves alone, and three levels at 65,536.
+        "CREATE TABLE nodes (path INTEGER PRIMARY KEY, body BLOB NOT NULL) STRICT"
     ),
     "history": (
         "CREATE TABLE history (epoch INTEGER PRIMARY KEY, state BLOB NOT NULL, "

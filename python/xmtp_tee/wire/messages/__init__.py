@@ -35,6 +35,7 @@ from xmtp_tee.wire.messages.envelope import Failure, Reply, Request, SignedRecei
 from xmtp_tee.wire.messages.freshness import (
     AcceptWrap,
     Anchor,
+    ExportRecovery,
     Freshness,
     GetFreshness,
     HandedOver,
@@ -212,6 +213,7 @@ Operation = (
     | HandOverChallenge
     | HandOver
     | AcceptWrap
+    | ExportRecovery
     | Batch
     | GetPolicy
     | ApplyPolicy
@@ -316,6 +318,7 @@ __all__ = [
     "DestroyKey",
     "EnclaveDescription",
     "ExportKey",
+    "ExportRecovery",
     "ExportedKey",
     "Failure",
     "Freshness",

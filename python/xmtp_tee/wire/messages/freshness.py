@@ -93,6 +93,14 @@ class HandedOver(Message, frozen=True, tag="handed-over"):
     ciphertext: Annotated[bytes, Meta(min_length=48, max_length=48)]
 
 
+class ExportRecovery(Message, frozen=True, tag="export-recovery"):
+    """Have the store key sealed to a recovery recipient that the policy names (X25519), and kept in the
+    store; -> ``WrapAccepted``.
+    """
+
+    recipient: Bytes32
+
+
 class AcceptWrap(Message, frozen=True, tag="accept-wrap"):
     """Keep the store key as the successor has wrapped it for itself; -> ``WrapAccepted``."""
 

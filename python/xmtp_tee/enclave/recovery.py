@@ -1,0 +1,78 @@
+"""Recovery: the store key sealed to a public key whose private half lies in a safe.
+
+For the day on which every platform that could unseal the store is gone. The policy names the
+recipients; the wrap lies in the store beside the platforms'. With the private key, an enclave on a new
+platform (``--recover-with FILE``) wraps the store key for itself, once, and opens the store like any
+other from then on.
+
+WARNING: the private key and a copy of the database are together every key in the store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from hashlib import sha256
+from typing import Final
+
+from xmtp_tee import hpke
+from xmtp_tee.attestation.drivers.base import Driver
+from xmtp_tee.enclave.errors import StoreSealedElsewhereError
+from xmtp_tee.enclave.private_keys import wiped
+from xmtp_tee.enclave.records import pack
+from xmtp_tee.enclave.sealing import CHECK_SIZE, KEY_SIZE, Wrap, provider_of, wrap_store_key
+from xmtp_tee.enclave.storage.rows import RowStore
+from xmtp_tee.wire.store_faults import StoreTamperedError
+
+SUITE: Final = hpke.X25519_CHACHA20_POLY1305
+INFO: Final = b"xmtp-tee/recovery/v1"
+_WAY: Final = "recovery/"
+_PROVIDER: Final = "hpke/x25519"
+_ENC: Final = 32
+
+
+def wrap_for_recovery(
+    store_key: bytearray, recipient: bytes, store_id: bytes, entropy: Callable[[int], bytes]
+) -> Wrap:
+    """Return the store key sealed to an X25519 public key; the caller wipes ``store_key``.
+
+    :raises HpkePublicKeyInvalidError: if it is none
+    """
+    name, check = _name(recipient)
+    enc, sealed = hpke.seal(
+        SUITE, recipient, INFO, pack(b"wrap", store_id), bytes(store_key), entropy=entropy
+    )
+    return Wrap(name, _PROVIDER, check, enc + sealed)
+
+
+def recover(rows: RowStore, private_key: bytearray, driver: Driver) -> str:
+    """Wrap the store key of ``rows`` for this platform, and return the store's id in hex.
+
+    :raises StoreSealedElsewhereError: if the store has no wrap for this private key
+    :raises StoreTamperedError: if it has, and it was changed
+    """
+    store_id = rows.head().store_id
+    name, check = _name(hpke.public_key(SUITE, private_key))
+    found = [wrap for wrap in rows.wraps() if wrap.name == name and wrap.check == check]
+    if len(found) != 1:
+        raise StoreSealedElsewhereError(
+            "The store key is not sealed to this recovery key", expected=name
+        )
+    wrapped = found[0].wrapped
+    try:
+        opened = hpke.open_(
+            SUITE, wrapped[:_ENC], private_key, INFO, pack(b"wrap", store_id), wrapped[_ENC:]
+        )
+    except hpke.HpkeError:
+        raise StoreTamperedError("The store key that is sealed to this key does not open") from None
+    with wiped(bytearray(opened)) as store_key, wiped(driver.seal_root()) as root:
+        if len(store_key) != KEY_SIZE:
+            raise StoreTamperedError("What is sealed to this recovery key is no store key")
+        made = wrap_store_key(store_key, root, store_id, provider_of(driver))
+    with rows.transaction():
+        rows.put_wrap(made)
+    return store_id.hex()
+
+
+def _name(recipient: bytes) -> tuple[str, bytes]:
+    check = sha256(recipient).digest()[:CHECK_SIZE]
+    return _WAY + check.hex(), check
