@@ -51,11 +51,11 @@ node_modules/.stamp: package.json package-lock.json
 	@{ cat package-lock.json requirements.lock | cksum; } > $@
 
 .PHONY: peers
-peers: tests/node_sdk/node_modules/.stamp ## install the official XMTP SDK for Node, a peer in tests (430 MB)
+peers: tests/node_sdk/node_modules/.stamp tests/ts_mls/node_modules/.stamp ## install the peers from npm: XMTP's SDK for Node (430 MB), ts-mls
 
-tests/node_sdk/node_modules/.stamp: tests/node_sdk/package.json tests/node_sdk/package-lock.json
-	$(call step,the XMTP SDK for Node (tests/node_sdk/node_modules))
-	@cd tests/node_sdk && npm ci --ignore-scripts --silent
+%/node_modules/.stamp: %/package.json %/package-lock.json
+	$(call step,npm packages ($*/node_modules))
+	@cd $* && npm ci --ignore-scripts --silent
 	@touch $@
 
 # --- use -------------------------------------------------------------------------------------------
@@ -144,7 +144,7 @@ build: setup ## compile the contracts, check their sizes and the bundled ABI
 	@python tools/p384_constants.py --check
 
 .PHONY: abi
-abi: setup ## write python/xmtp_tee/client/abi.json from the compiled contracts
+abi: setup ## write the client's abi.json and storage_layout.json from the compiled contracts
 	@forge build
 	@python tools/abi.py
 

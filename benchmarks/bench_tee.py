@@ -7,7 +7,6 @@ import random
 from pathlib import Path
 
 import pytest
-from xmtp_tee.attestation.simulator.nitro import development_nitro_pki
 
 from benchmarks.bench_chain import bench_chain
 from tests.contracts.crypto import p384_support
@@ -15,6 +14,7 @@ from tests.contracts.nitro import nitro_support as nitro
 from tests.contracts.sevsnp import snp_support as snp
 from tests.support.fixtures import attestation_fixture
 from xmtp_tee.attestation.p384.witness import make_witness
+from xmtp_tee.attestation.simulator.nitro import development_nitro_pki
 
 KEYS = frozenset(
     {

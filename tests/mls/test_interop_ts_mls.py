@@ -1,12 +1,8 @@
-"""Live groups with ts-mls, where Node and the npm package are: suites 0x0001 and 0x0003.
-
-XMTP_TEE_TS_MLS names the package's folder; without it, node_modules/ts-mls is looked for.
-"""
+"""Live groups with ts-mls, where Node and the npm package are (`make peers`): suites 0x0001 and 0x0003."""
 
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import time
@@ -21,8 +17,8 @@ from tests.mls.support import SUITES, Client
 from xmtp_tee import mls
 from xmtp_tee.mls.suites import CipherSuite
 
-ROOT = Path(__file__).resolve().parents[2]
-PEER = Path(__file__).with_name("ts_mls_peer.mjs")
+HOME = Path(__file__).resolve().parents[1] / "ts_mls"
+PEER = HOME / "peer.mjs"
 NAMES = {
     1: "MLS_128_DHKEMX25519_AES128GCM_SHA256_Ed25519",
     3: "MLS_128_DHKEMX25519_CHACHA20POLY1305_SHA256_Ed25519",
@@ -31,11 +27,11 @@ every_suite = pytest.mark.parametrize("suite", SUITES, ids=lambda suite: f"suite
 
 
 def package_folder() -> Path:
-    folder = Path(os.environ.get("XMTP_TEE_TS_MLS") or ROOT / "node_modules" / "ts-mls")
+    folder = HOME / "node_modules" / "ts-mls"
     if shutil.which("node") is None:
         pytest.skip("no node")
     if not folder.is_dir():
-        pytest.skip(f"no folder {folder.name}: npm's ts-mls is not installed; XMTP_TEE_TS_MLS")
+        pytest.skip("ts-mls is not installed: make peers")
     return folder
 
 

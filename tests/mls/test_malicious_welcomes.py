@@ -78,7 +78,7 @@ def test_path_secret_of_another_path(scene: Scene) -> None:
 
 
 def test_path_secret_of_another_length(scene: Scene) -> None:
-    scene.refuses(errors.PathSecretError, path_secret=lambda _, __: bytes(31))
+    scene.refuses(errors.PathSecretError, "wrong length", path_secret=lambda _, __: bytes(31))
 
 
 def test_path_secret_for_a_blank_parent(scene: Scene) -> None:
@@ -153,7 +153,20 @@ def test_welcome_with_two_predecessors(scene: Scene) -> None:
         mls.ResumptionPskId(mls.PskUsage.BRANCH, b"old", 3, bytes([i]) * 32) for i in range(2)
     )
     store = mls.PskStore(resumption={(b"old", 3): bytes(32)})
-    scene.refuses(errors.PskUsageError, psk_ids=identifiers, psks=store)
+    scene.refuses(errors.PskUsageError, "more than one", psk_ids=identifiers, psks=store)
+
+
+def test_welcome_into_a_successor_that_is_not_new(scene: Scene) -> None:
+    identifier = mls.ResumptionPskId(mls.PskUsage.BRANCH, b"old", 3, bytes(32))
+    store = mls.PskStore(resumption={(b"old", 3): bytes(32)})
+    predecessor = mls.Predecessor(b"old", 3, mls.PskUsage.BRANCH, None, 3, None)
+    with pytest.raises(errors.WelcomeInvalidError, match="epoch 1"):
+        scene.newcomer.join(
+            scene.forge(psk_ids=(identifier,), psks=store),
+            scene.keys,
+            psks=store,
+            predecessor=predecessor,
+        )
 
 
 # --- the group info -------------------------------------------------------------------------------
@@ -446,6 +459,15 @@ def test_welcome_that_keeps_the_path_secret_back(scene: Scene) -> None:
     """Whoever joins so cannot follow the group: it says so, and does nothing wrong."""
     scene.newcomer.join(scene.forge(path_secret=lambda _, __: None), scene.keys)
     assert set(epoch_of(scene.newcomer).keys) == {10}
+
+
+def test_commit_to_a_member_whose_path_secret_was_kept_back(scene: Scene) -> None:
+    owner = scene.clients[0]
+    keys = epoch_of(owner).keys
+    for node in [each for each in keys if each & 1]:
+        del keys[node]
+    with pytest.raises(errors.PathSecretError, match="No ciphertext"):
+        owner.process(scene.clients[4].commit().commit)
 
 
 def test_newcomer_that_does_not_fit_its_group(scene: Scene) -> None:

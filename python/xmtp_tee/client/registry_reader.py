@@ -129,6 +129,11 @@ class RegistryReader:
             deadline=self.deadline() if deadline is None else deadline,
         )
 
+    def key_state(self, owner: str, identity_key: bytes) -> KeyState:
+        """Return whether the owner's bundle was never there, is active, or is revoked for ever."""
+        function = self.key_registry.functions.keyState(address(owner), identity_key)
+        return KeyState(self.chain.read(function))
+
     def find(self, owner: str, identity_key: bytes) -> OnChainKey:
         """Return the bundle whatever its standing.
 
@@ -136,7 +141,7 @@ class RegistryReader:
         """
         owner = address(owner)
         functions = self.key_registry.functions
-        state = KeyState(self.chain.read(functions.keyState(owner, identity_key)))
+        state = self.key_state(owner, identity_key)
         if state is KeyState.NONE:
             raise NotRegistered(
                 "the registry holds no such bundle",

@@ -129,7 +129,7 @@ def _hygiene() -> Iterator[Finding]:
     from xmtp_tee.enclave.hygiene import MEASURES
 
     try:
-        answer = subprocess.run(  # noqa: S603 - this interpreter, no shell
+        answer = subprocess.run(
             [sys.executable, "-m", "xmtp_tee.enclave.hygiene"],
             capture_output=True,
             text=True,

@@ -57,7 +57,8 @@ def verify_peer(
     from xmtp_tee.attestation.address import checksum_address
 
     with console.progress("asking the registry"):
-        standings = peers.standings([checksum_address(wallet) for wallet in inbox.wallets])
+        wallets = [checksum_address(wallet) for wallet in inbox.wallets]
+        standings = peers.standings(wallets, inbox.installations)
     report = report_on(address, inbox, standings)
     code = _code(report)
     console.result(

@@ -21,10 +21,15 @@ The tree::
     EnclaveBusyError (exit 3)        enclave.busy
     EnclaveInternalError (exit 3)    enclave.internal
     PeerRefusedError (exit 4)        enclave.peer-refused
-    and those of ``wire.refusals``, ``wire.store_faults`` and ``wire.backup_faults``
+    and those of ``wire.refusals``, ``wire.store_faults`` and ``wire.backup_faults``, and of the packages
+    that run in the enclave: ``hpke``, ``mls`` and ``xmtp``
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable
+from importlib import import_module
+from typing import Any
 
 from xmtp_tee.attestation import errors as attestation_errors
 from xmtp_tee.errors import (
@@ -127,19 +132,27 @@ def _classes_by_code() -> dict[str, type[XmtpTeeError]]:
         vars(backup_faults),
         vars(refusals),
     )
-    found = {
+    return dict(sorted(_defined_in(homes).items()))
+
+
+def _defined_in(homes: Iterable[dict[str, Any]]) -> dict[str, type[XmtpTeeError]]:
+    # A class with a constructor of its own carries more than a Failure does, and cannot be made from one.
+    return {
         value.code: value
         for home in homes
         for value in home.values()
         if isinstance(value, type)
         and issubclass(value, XmtpTeeError)
-        and value.__module__ == home["__name__"]
+        and value.__module__.startswith(home["__name__"])
+        and value.__init__ is XmtpTeeError.__init__
     }
-    return dict(sorted(found.items()))
 
 
 CLASSES_BY_CODE: dict[str, type[XmtpTeeError]] = _classes_by_code()
-"""Every class that a ``Failure`` may be raised as, by its code."""
+"""The classes that a ``Failure`` may be raised as, by their codes, but for those of ``PACKAGES``."""
+
+PACKAGES = ("hpke", "mls", "xmtp")
+"""Packages that run in the enclave and whose errors a caller may meet; loaded when one of them is met."""
 
 
 def to_failure(request_id: int, error: XmtpTeeError) -> Failure:
@@ -165,7 +178,7 @@ def to_exception(failure: Failure) -> XmtpTeeError:
     becomes an
     :class:`EnclaveInternalError` that names it.
     """
-    known = CLASSES_BY_CODE.get(failure.code)
+    known = CLASSES_BY_CODE.get(failure.code) or _class_in_package(failure.code)
     message = failure.message if known else f"{failure.message} [{failure.code}]"
     return (known or EnclaveInternalError)(
         message,
@@ -174,6 +187,14 @@ def to_exception(failure: Failure) -> XmtpTeeError:
         cause=failure.cause,
         next_command=failure.next_command,
     )
+
+
+def _class_in_package(code: str) -> type[XmtpTeeError] | None:
+    package = code.partition(".")[0]
+    if package not in PACKAGES:
+        return None
+    home = vars(import_module(f"xmtp_tee.{package}.errors"))
+    return _defined_in([home]).get(code)
 
 
 def _clip(text: str | None, limit: int = 500) -> str | None:

@@ -7,6 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+
+from tests.contracts.nitro import nitro_support as nitro
+from tests.contracts.sevsnp import snp_support as snp
+from tests.support.chain import Anvil, Chain, Reverted
 from xmtp_tee.attestation.sevsnp.evidence import new_key_evidence
 from xmtp_tee.attestation.sevsnp.product import ProductLine
 from xmtp_tee.attestation.sevsnp.report import SigningKey
@@ -22,10 +26,6 @@ from xmtp_tee.attestation.simulator.sevsnp.pki import (
     development_snp_pki,
 )
 from xmtp_tee.attestation.simulator.sevsnp.report import SnpReportRecipe
-
-from tests.contracts.nitro import nitro_support as nitro
-from tests.contracts.sevsnp import snp_support as snp
-from tests.support.chain import Anvil, Chain, Reverted
 
 NOW = 1_780_000_000
 NITRO, SEV_SNP = 3, 4

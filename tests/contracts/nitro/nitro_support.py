@@ -12,7 +12,6 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding
-from xmtp_tee.attestation.simulator.certificate import p384_signer
 
 from tests.contracts.crypto import p384_support
 from tests.support.chain import Chain
@@ -20,6 +19,7 @@ from tests.support.fixtures import attestation_fixture
 from xmtp_tee.attestation.p384.curve import Point
 from xmtp_tee.attestation.p384.witness import make_witness
 from xmtp_tee.attestation.simulator import der
+from xmtp_tee.attestation.simulator.certificate import p384_signer
 from xmtp_tee.hashing import keccak256
 
 DAY = 86_400

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 from eth_abi.abi import decode as abi_decode
-from xmtp_tee.attestation.nitro.document import NitroDocument, parse_document
-from xmtp_tee.attestation.simulator.nitro import DocumentRecipe
 
 from tests.contracts.nitro import nitro_support as nitro
 from tests.support.chain import Anvil, Chain, Reverted
+from xmtp_tee.attestation.nitro.document import NitroDocument, parse_document
+from xmtp_tee.attestation.simulator.nitro import DocumentRecipe
 from xmtp_tee.errors import XmtpTeeError
 
 NOW = 1_780_000_000

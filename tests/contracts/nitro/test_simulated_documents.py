@@ -13,7 +13,14 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from tests.contracts.crypto import p384_support
+from tests.contracts.nitro import nitro_support as nitro
+from tests.support.chain import Anvil, Chain, Reverted
 from xmtp_tee.attestation.nitro.evidence import certificate_ids, nitro_evidence
+from xmtp_tee.attestation.p384.curve import Point
+from xmtp_tee.attestation.p384.witness import NoWitnessError, make_witness
+from xmtp_tee.attestation.simulator import der
 from xmtp_tee.attestation.simulator.certificate import Extension
 from xmtp_tee.attestation.simulator.nitro import (
     CertificateShape as Shape,
@@ -25,13 +32,6 @@ from xmtp_tee.attestation.simulator.nitro import (
     development_nitro_pki,
     development_nitro_root,
 )
-
-from tests.contracts.crypto import p384_support
-from tests.contracts.nitro import nitro_support as nitro
-from tests.support.chain import Anvil, Chain, Reverted
-from xmtp_tee.attestation.p384.curve import Point
-from xmtp_tee.attestation.p384.witness import NoWitnessError, make_witness
-from xmtp_tee.attestation.simulator import der
 
 NOW = 1_780_000_000 - 1_780_000_000 % nitro.DAY + 1_800
 """Half an hour into a day, so that all of the chain but the root is renewed at known times."""

@@ -9,10 +9,14 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from tests.contracts.sevsnp import snp_support as snp
+from tests.support.chain import Anvil, Chain, Reverted
 from xmtp_tee.attestation.sevsnp import evidence as encoder
 from xmtp_tee.attestation.sevsnp.product import ProductLine, Tcb
 from xmtp_tee.attestation.sevsnp.report import SigningKey
 from xmtp_tee.attestation.sevsnp.workload import instance_of, snp_workload_id
+from xmtp_tee.attestation.simulator import der
 from xmtp_tee.attestation.simulator.certificate import Extension
 from xmtp_tee.attestation.simulator.sevsnp.pki import (
     AuthorityShape,
@@ -22,10 +26,6 @@ from xmtp_tee.attestation.simulator.sevsnp.pki import (
     development_snp_pki,
 )
 from xmtp_tee.attestation.simulator.sevsnp.report import SnpReportRecipe
-
-from tests.contracts.sevsnp import snp_support as snp
-from tests.support.chain import Anvil, Chain, Reverted
-from xmtp_tee.attestation.simulator import der
 
 NOW = 1_780_000_000
 MILAN_TCB = Tcb(boot_loader=4, tee=0, snp=24, microcode=219)

@@ -351,7 +351,7 @@ def _standing(
     ]
     if not found:
         return PeerStanding(
-            member, attested=False, reason="no wallet of the inbox has published this installation"
+            member, attested=False, reason="no wallet of the inbox publishes this installation now"
         )
     best = "trusted" if "trusted" in found else found[0]
     return PeerStanding(member, attested=best == "trusted", reason=best)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from xmtp_tee.attestation.address import checksum_address, parse_address
+from xmtp_tee.client.published import KeyState
 from xmtp_tee.client.xmtp.errors import ConversationError
 from xmtp_tee.client.xmtp.node_api import NodeApi
 from xmtp_tee.xmtp.identity_log import Inbox
@@ -28,13 +29,27 @@ class ChainPeers:
         self._reader = reader
         self._accept_simulated = accept_simulated
 
-    def standings(self, addresses: Sequence[str]) -> dict[str, dict[bytes, str]]:
-        """Return, by checksummed address, each published identity key's standing; ``trusted`` is trust."""
+    def standings(
+        self, addresses: Sequence[str], installations: Sequence[bytes] = ()
+    ) -> dict[str, dict[bytes, str]]:
+        """Return, by checksummed address, each active identity key's standing; ``trusted`` is trust.
+
+        The registry lists active bundles alone, in one call. Of ``installations`` that are not among them it is
+        asked one by one whether they were revoked.
+        """
         found = self._reader.lookup_keys(addresses)
-        return {
+        standings = {
             owner: {key.identity_key: self._word(key) for key in keys}
             for owner, keys in found.items()
         }
+        active = {key for keys in standings.values() for key in keys}
+        for installation in installations:
+            if installation in active:
+                continue
+            for owner, keys in standings.items():
+                if self._reader.key_state(owner, installation) is KeyState.REVOKED:
+                    keys[installation] = "revoked"
+        return standings
 
     def _word(self, key: PublishedKey) -> str:
         from xmtp_tee.assurance import AssuranceLevel
