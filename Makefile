@@ -90,9 +90,10 @@ gas-check: setup ## measure gas and compare with benchmarks/results/gas.json
 	@python -m benchmarks.gas --check
 
 .PHONY: bench
-bench: setup ## measure speed and write benchmarks/results/: the enclave, MLS, the registry's client
+bench: setup ## measure speed and write benchmarks/results/: enclave, MLS, XMTP, the registry's client
 	@python -m benchmarks.enclave --output benchmarks/results/enclave.json
 	@python -m benchmarks.mls --output benchmarks/results/mls.json
+	@python -m benchmarks.xmtp --output benchmarks/results/xmtp.json
 	@python -m benchmarks.registry_client --output benchmarks/results/registry_client.json
 
 .PHONY: fmt

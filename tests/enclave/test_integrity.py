@@ -147,7 +147,8 @@ def test_state_that_is_later_or_another_is_refused() -> None:
 def test_changed_link_breaks_the_walks_that_pass_it_and_no_other(epoch: int, field: str) -> None:
     made, host, points = history(30)
     link = host.links[epoch]
-    fields = {"state": b"x", "previous": bytes(32), "skip": b"\x01" * 32, "epoch": epoch + 1}
+    # No field may be what it is already: the first link's ``previous`` is zero.
+    fields = {"state": b"x", "previous": b"\x02" * 32, "skip": b"\x01" * 32, "epoch": epoch + 1}
     if field == "absent":
         del host.links[epoch]
     else:
