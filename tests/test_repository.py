@@ -282,7 +282,8 @@ def test_npm_packages_are_pinned_exactly_and_locked_with_hashes_without_hosts() 
 
 
 @pytest.mark.parametrize(
-    ("lock", "at_least"), [("requirements.lock", 50), ("tools/slither.lock", 30)]
+    ("lock", "at_least"),
+    [("requirements.lock", 50), ("tools/slither.lock", 30), ("tools/halmos.lock", 15)],
 )
 def test_python_lock_pins_every_package_with_hashes_and_names_no_host(
     lock: str, at_least: int
