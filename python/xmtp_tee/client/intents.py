@@ -2,8 +2,8 @@
 
 Domain as for the certificate (``attestation.certificate``): name ``XMTP TEE KeyRegistry``, version ``1``, chain id,
 KeyRegistry. An intent acts once (sequential nonce), until its deadline, for exactly these values, and says nothing of
-the proof: the enclave's certificate is checked besides. The encoding is written out here; a test compares it with
-eth-account's. No I/O.
+the proof: the enclave's certificate is checked besides. What is signed is ``attestation.owner_intent``'s; the object
+for wallets is written out here, and a test compares both by eth-account. No I/O.
 """
 
 from __future__ import annotations
@@ -17,17 +17,11 @@ from xmtp_tee.attestation.certificate import (
     DOMAIN_NAME,
     DOMAIN_VERSION,
     KeyBundleCertificate,
-    domain_separator,
 )
-from xmtp_tee.attestation.fields import (
-    address_word,
-    require_length,
-    require_uint,
-    uint_word,
-)
+from xmtp_tee.attestation.fields import require_length, require_uint
+from xmtp_tee.attestation.owner_intent import BundleIntent, RevocationIntent
 from xmtp_tee.client.proof import CERTIFICATE_SIZE, DecodedProof, decode_proof
 from xmtp_tee.errors import UsageError
-from xmtp_tee.hashing import keccak256
 
 
 class IntentInvalid(UsageError):
@@ -215,18 +209,28 @@ class OwnerIntent:
             raise IntentInvalid("the signature is empty")
         return replace(self, signature=signature)
 
-    def struct_hash(self) -> bytes:
-        """Return the 32-byte EIP-712 hash of the struct, without the domain."""
-        name, members = _TYPES[self.kind]
-        kind = f"{name}({','.join(f'{kind} {member}' for member, kind in members)})"
-        values = self._values()
-        words = [values[member] for member, _ in members]
-        return keccak256(keccak256(kind.encode()) + b"".join(_word(value) for value in words))
-
     def digest(self) -> bytes:
         """Return the 32-byte EIP-712 digest that the owner signs."""
-        domain = domain_separator(self.chain_id, self.key_registry)
-        return keccak256(b"\x19\x01" + domain + self.struct_hash())
+        shared: dict[str, Any] = {
+            "chain_id": self.chain_id,
+            "key_registry": self.key_registry,
+            "owner": self.owner,
+            "identity_key": self.identity_key,
+            "nonce": self.nonce,
+            "deadline": self.deadline,
+        }
+        if self.kind is IntentKind.REVOKE:
+            return RevocationIntent(**shared).digest()
+        stated = decode_proof(self.proof)
+        return BundleIntent(
+            action=self.kind.value,
+            pre_key=self.pre_key,
+            epoch=stated.epoch,
+            expires_at=stated.expires_at,
+            provenance=stated.provenance,
+            authority=stated.authority,
+            **shared,
+        ).digest()
 
     def typed_data(self) -> dict[str, Any]:
         """Return the object of ``eth_signTypedData_v4``, for any wallet to sign."""
@@ -263,12 +267,6 @@ class OwnerIntent:
                 "authority": stated.authority,
             }
         return values
-
-
-def _word(value: bytes | int) -> bytes:
-    if isinstance(value, int):
-        return uint_word(value)
-    return address_word(value) if len(value) == 20 else value
 
 
 def _shown(value: bytes | int, kind: str) -> str | int:

@@ -18,6 +18,8 @@ from xmtp_tee.wire.faults import (
     ExpiryInvalidError,
     IdentityKeyExistsError,
     IdentityKeyNotFoundError,
+    PreKeyExpiredError,
+    PreKeyMismatchError,
 )
 from xmtp_tee.wire.limits import MAX_EXPIRY
 
@@ -120,3 +122,27 @@ def get_pre_keys(call: Call, operation: wire.GetPreKeys) -> wire.PreKeyPage:
     require_allowed(identity.purpose, KeyOperation.SIGN_PRE_KEY, identity.id)
     records, cursor = call.store.pre_keys(identity.id, operation.after, operation.limit)
     return wire.PreKeyPage(pre_keys=tuple(pre_key_view(r, identity) for r in records), next=cursor)
+
+
+def usable_pre_key(call: Call, pre_key_id: str, identity: KeyRecord) -> wire.PreKey:
+    """Return a pre-key that may stand behind an identity key in a bundle now.
+
+    :raises PreKeyMismatchError: another identity key signed it
+    :raises PreKeyExpiredError: it has expired
+    """
+    record = call.active(pre_key_id, KeyOperation.CERTIFY_AS_PRE_KEY)
+    if record.identity_key_id != identity.id:
+        raise PreKeyMismatchError(
+            "The pre-key was signed by another identity key",
+            got=record.identity_key_id,
+            expected=identity.id,
+        )
+    pre_key = pre_key_view(record, identity)
+    if pre_key.expires_at <= call.now:
+        raise PreKeyExpiredError(
+            "The pre-key has expired",
+            got=f"{pre_key.expires_at} (unix seconds)",
+            expected=f"after now ({call.now})",
+            next_command=f"xmtp-tee keys new --pre-key {checksum_address(pre_key.owner)}",
+        )
+    return pre_key

@@ -6,16 +6,15 @@ outside.
 
 from __future__ import annotations
 
-from xmtp_tee.attestation.address import checksum_address
 from xmtp_tee.attestation.binding import EnclaveBinding
 from xmtp_tee.attestation.certificate import KeyBundleCertificate
 from xmtp_tee.attestation.statements import KeyAttestation
 from xmtp_tee.enclave.operations.call import ZERO_ADDRESS, Call, require_registry
+from xmtp_tee.enclave.operations.identity import usable_pre_key
 from xmtp_tee.enclave.private_keys import sign_secp256k1
 from xmtp_tee.enclave.purposes import KeyOperation, require_allowed
-from xmtp_tee.enclave.views import pre_key_view, state_of
+from xmtp_tee.enclave.views import state_of
 from xmtp_tee.wire import messages as wire
-from xmtp_tee.wire.faults import PreKeyExpiredError, PreKeyMismatchError
 
 
 def get_attestation(call: Call, operation: wire.GetAttestation) -> wire.Quote:
@@ -81,24 +80,10 @@ def attest_key(call: Call, operation: wire.AttestKey) -> wire.AttestedKey:
 def certify_key_bundle(call: Call, operation: wire.CertifyKeyBundle) -> wire.Certificate:
     """Certify a bundle out of the store's own records."""
     identity = call.active(operation.identity_key_id, KeyOperation.CERTIFY_AS_IDENTITY)
-    pre_key = call.active(operation.pre_key_id, KeyOperation.CERTIFY_AS_PRE_KEY)
     authority = call.parts.authority
     require_allowed(authority.purpose, KeyOperation.SIGN_CERTIFICATE, authority.id)
     require_registry(operation.key_registry)
-    if pre_key.identity_key_id != identity.id:
-        raise PreKeyMismatchError(
-            "The pre-key was signed by another identity key",
-            got=pre_key.identity_key_id,
-            expected=identity.id,
-        )
-    signed = pre_key_view(pre_key, identity)
-    if signed.expires_at <= call.now:
-        raise PreKeyExpiredError(
-            "The pre-key has expired",
-            got=f"{signed.expires_at} (unix seconds)",
-            expected=f"after now ({call.now})",
-            next_command=f"xmtp-tee keys new --pre-key {checksum_address(signed.owner)}",
-        )
+    signed = usable_pre_key(call, operation.pre_key_id, identity)
     certificate = KeyBundleCertificate(
         chain_id=operation.chain_id,
         key_registry=operation.key_registry,

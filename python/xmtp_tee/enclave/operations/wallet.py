@@ -9,14 +9,14 @@ import msgspec
 from xmtp_tee.attestation.address import checksum_address
 from xmtp_tee.attestation.owner_intent import BundleIntent, RevocationIntent
 from xmtp_tee.enclave.operations.call import Call, require_registry
+from xmtp_tee.enclave.operations.identity import usable_pre_key
 from xmtp_tee.enclave.private_keys import sign_secp256k1
 from xmtp_tee.enclave.purposes import KeyOperation, KeyType
 from xmtp_tee.enclave.records import KeyRecord
-from xmtp_tee.enclave.views import owner_of, pre_key_view
+from xmtp_tee.enclave.views import owner_of
 from xmtp_tee.enclave.wallet.identity_rules import Signer, judge
 from xmtp_tee.typed_data import parse_typed_data
 from xmtp_tee.wire import messages as wire
-from xmtp_tee.wire.faults import PreKeyExpiredError, PreKeyMismatchError
 from xmtp_tee.wire.refusals import SigningRefusedError
 from xmtp_tee.xmtp.signatures import INSTALLATION_CONTEXT, personal_digest
 
@@ -122,20 +122,7 @@ def _bundle(
 ) -> wire.OwnerIntent:
     if operation.pre_key_id is None:
         raise SigningRefusedError("The intent names no pre-key", got=operation.action)
-    pre_key = call.active(operation.pre_key_id, KeyOperation.CERTIFY_AS_PRE_KEY)
-    if pre_key.identity_key_id != identity.id:
-        raise PreKeyMismatchError(
-            "The pre-key was signed by another identity key",
-            got=pre_key.identity_key_id,
-            expected=identity.id,
-        )
-    signed = pre_key_view(pre_key, identity)
-    if signed.expires_at <= call.now:
-        raise PreKeyExpiredError(
-            "The pre-key has expired",
-            got=f"{signed.expires_at} (unix seconds)",
-            expected=f"after now ({call.now})",
-        )
+    signed = usable_pre_key(call, operation.pre_key_id, identity)
     intent = BundleIntent(
         action=operation.action,
         chain_id=operation.chain_id,
