@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
+import errno
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,34 +16,34 @@ from tests.enclave.support import NOW, OWNER, open_enclave
 from xmtp_tee.client.key_manager import KeyManager
 from xmtp_tee.enclave.config import Limits
 from xmtp_tee.enclave.listener import bind
-from xmtp_tee.enclave.server import Server
+from xmtp_tee.enclave.server import Server, Stop
+from xmtp_tee.enclave.service import Enclave
 from xmtp_tee.wire import messages as wire
 from xmtp_tee.wire.codec import ServerMessageDecoder, encode_request, request
 from xmtp_tee.wire.faults import EnclaveBusyError, PeerRefusedError
 from xmtp_tee.wire.limits import PROTOCOL_VERSION
+from xmtp_tee.wire.refusals import AuditUnavailableError
 
 HELLO = encode_request(wire.Hello(version=PROTOCOL_VERSION))
 PING = encode_request(request(1, wire.Ping()))
 
 
 @contextmanager
-def serving(folder: Path, limits: Limits) -> Iterator[Path]:
-    """Serve an enclave from a thread with an event loop of its own."""
-    started, stop, failed = threading.Event(), [], []
-
-    async def main() -> None:
-        enclave, listener = open_enclave(folder / "keys.sqlite"), bind(folder / "e.sock")
-        ending = asyncio.Event()
-        stop.append((asyncio.get_running_loop(), ending))
-        try:
-            await Server(enclave, limits, lambda: NOW).serve(listener, ending, started.set)
-        finally:
-            listener.close()
-            enclave.close()
+def serving(
+    folder: Path, limits: Limits, prepare: Callable[[Enclave], None] = id
+) -> Iterator[Path]:
+    """Serve an enclave from a thread; ``prepare`` may change it before."""
+    started, stop, failed = threading.Event(), Stop(), []
 
     def run() -> None:
         try:
-            asyncio.run(main())
+            enclave, listener = open_enclave(folder / "keys.sqlite"), bind(folder / "e.sock")
+            prepare(enclave)
+            try:
+                Server(enclave, limits, lambda: NOW).serve(listener, stop, started.set)
+            finally:
+                listener.close()
+                enclave.close()
         except BaseException as error:
             failed.append(error)
             started.set()
@@ -56,10 +56,10 @@ def serving(folder: Path, limits: Limits) -> Iterator[Path]:
     try:
         yield folder / "e.sock"
     finally:
-        loop, ending = stop[0]
-        loop.call_soon_threadsafe(ending.set)
+        stop.set()
         thread.join(20)
         assert not thread.is_alive()
+        stop.close()
     assert not failed
     assert not (folder / "e.sock").exists()
 
@@ -230,3 +230,67 @@ def test_stop_ends_open_connections(folder: Path) -> None:
         assert client.recv(1 << 16)
     with client:
         assert rest(client) == []
+
+
+def test_junk_behind_a_request_does_not_bring_its_answer_out_before_the_record(
+    folder: Path,
+) -> None:
+    """Attack: rubbish ends the connection, whose answers must still wait for the audit log."""
+    refuse = AuditUnavailableError("The audit log cannot be written")
+
+    def fail() -> None:
+        raise refuse
+
+    data = HELLO + PING + b"\x00\x00\x00\x04junk"
+    for end in (b"", None):
+        with (
+            serving(folder, Limits(), lambda enclave: setattr(enclave, "flush", fail)) as path,
+            connect(path) as client,
+        ):
+            client.sendall(data)
+            if end is None:
+                client.shutdown(socket.SHUT_WR)
+            assert rest(client) == []
+
+
+def test_fault_in_one_greeting_ends_that_connection_alone(folder: Path) -> None:
+    """A descriptor that is missing at the wrong moment must not stop the turns of all others."""
+
+    def exhausted(_: int) -> bytes:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    share = bytes(range(32))
+    claim = wire.CallerClaim(key=share, share=share)
+    hello = encode_request(wire.Hello(version=PROTOCOL_VERSION, caller=claim))
+    with (
+        serving(folder, Limits(), lambda enclave: setattr(enclave, "random", exhausted)) as path,
+        KeyManager(path) as bystander,
+    ):
+        with connect(path) as client:
+            client.sendall(hello)
+            assert rest(client) == []
+        bystander.ping()
+        works(path)
+
+
+def test_client_that_reads_late_gets_everything_in_order(folder: Path) -> None:
+    """Answers of more than a socket holds wait for the client, and what it sent meanwhile is answered after them."""
+    with serving(folder, Limits()) as path, connect(path) as client:
+        asks = b"".join(encode_request(request(n, wire.Describe())) for n in range(1, 3001))
+        sender = threading.Thread(target=client.sendall, args=(HELLO + asks,))
+        sender.start()
+        time.sleep(0.3)
+        decoder, ids = ServerMessageDecoder(), []
+        while len(ids) < 3001:
+            ids += [getattr(each, "id", 0) for each in decoder.feed(client.recv(1 << 16))]
+        sender.join()
+        assert ids == [*range(3001)]
+
+
+def test_stop_from_a_signal_answers_what_has_come(folder: Path) -> None:
+    with serving(folder, Limits()) as path:
+        client = connect(path)
+        client.sendall(HELLO + PING * 50)
+        time.sleep(0.2)
+    with client:
+        assert len(rest(client)) == 51

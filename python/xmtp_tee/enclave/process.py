@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 import os
@@ -26,7 +25,7 @@ from xmtp_tee.enclave.hygiene import confine, harden
 from xmtp_tee.enclave.listener import Listener, bind, prepare_state_directory
 from xmtp_tee.enclave.recovery import recover
 from xmtp_tee.enclave.sealing import Wrap
-from xmtp_tee.enclave.server import Server
+from xmtp_tee.enclave.server import Server, Stop
 from xmtp_tee.enclave.service import Enclave
 from xmtp_tee.enclave.storage.opening import is_url, open_rows
 from xmtp_tee.enclave.storage.rows import Change
@@ -74,7 +73,7 @@ def run(
             try:
                 measures += _confined(config)
                 log.info("hardened: %s", ", ".join(measures) or "nothing")
-                asyncio.run(_serve(config, enclave, listener, announce or _to_stdout))
+                _serve(config, enclave, listener, announce or _to_stdout)
             finally:
                 listener.close()
         finally:
@@ -179,15 +178,14 @@ def _open_enclave(config: EnclaveConfig, driver: Driver) -> Enclave:
         raise
 
 
-async def _serve(
+def _serve(
     config: EnclaveConfig, enclave: Enclave, listener: Listener, announce: Callable[[str], None]
 ) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
+    stop = Stop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+        signal.signal(number, lambda *_: stop.set())
     server = Server(enclave, config.limits, lambda: int(time.time()))
-    await server.serve(listener, stop, lambda: announce(_ready_line(config, enclave)))
+    server.serve(listener, stop, lambda: announce(_ready_line(config, enclave)))
 
 
 def _ready_line(config: EnclaveConfig, enclave: Enclave) -> str:
