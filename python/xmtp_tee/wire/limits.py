@@ -4,7 +4,7 @@ version.
 
 from typing import Final
 
-PROTOCOL_VERSION: Final = 2
+PROTOCOL_VERSION: Final = 3
 """Spoken in ``Hello`` and ``Welcome``; both sides refuse any other."""
 
 MAX_REPLY_BODY: Final = 1 << 20
@@ -47,3 +47,6 @@ MAX_TYPED_DATA: Final = 16 << 10
 
 MAX_POLICY: Final = 64 << 10
 """Bytes of an encoded policy."""
+
+MAX_INCOMING: Final = 100
+"""Messages of a group in one page to be read: as many as an XMTP node's page has."""

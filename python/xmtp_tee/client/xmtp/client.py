@@ -53,6 +53,7 @@ class Conversations:
     def __init__(self, client: XmtpClient) -> None:
         self._client = client
         self._known: dict[bytes, Conversation] = {}
+        self._reading = asyncio.Lock()
 
     async def new_dm(self, peer: str) -> Conversation:
         """Return the direct message with a peer (wallet address or inbox id), created if there is none.
@@ -111,10 +112,11 @@ class Conversations:
     async def sync(self) -> Sequence[Conversation]:
         """Read new welcomes; return the conversations that they lead to."""
         client = self._client
-        welcomes = await client.member.node.welcomes(
-            client.installation_id, client.database.cursor(client.installation_id)
-        )
-        joined = [await self.take(welcome) for welcome in welcomes]
+        async with self._reading:
+            welcomes = await client.member.node.welcomes(
+                client.installation_id, client.database.cursor(client.installation_id)
+            )
+            joined = [await self._take(welcome) for welcome in welcomes]
         if welcomes:
             await client.renew_key_package()
         return [conversation for conversation in joined if conversation is not None]
@@ -127,11 +129,9 @@ class Conversations:
             found += await conversation.sync()
         return found
 
-    async def take(self, welcome: WelcomeMessage) -> Conversation | None:
-        """Join by a welcome that a stream or a query brought; None if it leads nowhere."""
+    async def _take(self, welcome: WelcomeMessage) -> Conversation | None:
+        """Join by a welcome; None if it leads nowhere."""
         client, number = self._client, welcome_id(welcome)
-        if number <= client.database.cursor(client.installation_id):
-            return None
         try:
             conversation = self._adopt(await self._join(welcome))
         except MemberRefusedError as error:

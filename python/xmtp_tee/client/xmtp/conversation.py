@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
 from xmtp_tee.client.xmtp.database import SealedMessage
 from xmtp_tee.client.xmtp.errors import ConversationError, MemberRefusedError
@@ -17,6 +17,8 @@ from xmtp_tee.client.xmtp.models import (
     PeerStanding,
 )
 from xmtp_tee.wire import messages as wire
+from xmtp_tee.wire.errors import FrameTooLargeError, MessageUnexpectedError
+from xmtp_tee.wire.limits import MAX_INCOMING, MAX_REQUEST_BODY
 from xmtp_tee.xmtp.content import LEAVE_REQUEST, decode_content, encode_leave_request, encode_text
 from xmtp_tee.xmtp.errors import XmtpDataError
 from xmtp_tee.xmtp.proto.mls_api import GroupMessageInputV1, GroupMessageV1, WelcomeMessageInput
@@ -25,6 +27,15 @@ if TYPE_CHECKING:
     from xmtp_tee.client.xmtp.client import XmtpClient
 
 R = TypeVar("R", bound=wire.Message)
+_Answer: TypeAlias = wire.XmtpEvent | wire.XmtpRefused
+
+_ENVELOPE: Final = 64
+"""Bytes that a message takes in a request beside its own."""
+
+MAX_MESSAGE: Final = MAX_REQUEST_BODY - (2 << 10)
+"""Bytes of the longest message that one request can carry, and of all messages of one page."""
+
+_TOO_LARGE: Final = f"The message is longer than the {MAX_MESSAGE} bytes that the enclave reads"
 
 _ATTEMPTS: Final = 5
 """How often a commit is made anew when others' commits win."""
@@ -34,6 +45,20 @@ _NEWCOMERS: Final = 30
 
 _REFRESH_SECONDS: Final = 5.0
 """How long the members' logs count as fresh before a message is sent, as in libxmtp."""
+
+
+_LAGGING: Final = (0.0, 0.1, 0.5, 1.0, 2.0)
+"""Seconds to wait for the node's list to have what its stream has shown already."""
+
+
+def next_page(messages: Sequence[GroupMessageV1]) -> Sequence[GroupMessageV1]:
+    """Return the first messages, at least one, as many as one request carries."""
+    size = 0
+    for count, message in enumerate(messages[:MAX_INCOMING]):
+        size += len(message.data) + _ENVELOPE
+        if count and size > MAX_MESSAGE:
+            return messages[:count]
+    return messages[:MAX_INCOMING]
 
 
 class Conversation:
@@ -162,57 +187,98 @@ class Conversation:
             await self._let_go()
             return found
 
-    async def take(self, message: GroupMessageV1) -> None:
-        """Read one message that a stream brought, unless it was read already."""
-        async with self._lock:
-            if message.id > self._cursor():
-                await self._process(message)
-                await self._let_go()
+    async def catch_up(self, message_id: int) -> None:
+        """Read on until the message with this id at the node, which a stream has shown, was read.
+
+        What a stream shows says that there is something to read. In which order, and whether something is
+        missing before it, the node's list says.
+        """
+        for patience in _LAGGING:
+            if self._cursor() >= message_id:
+                return
+            await asyncio.sleep(patience)
+            await self.sync()
 
     async def _read_new(self) -> list[Message]:
         found: list[Message] = []
-        for message in await self._client.member.node.group_messages(self.id, self._cursor()):
-            found += await self._process(message)
+        waiting = await self._client.member.node.group_messages(self.id, self._cursor())
+        while waiting:
+            page = next_page(waiting)
+            waiting = waiting[len(page) :]
+            found += await self._read_page(page)
         return found
 
     def _cursor(self) -> int:
         return max(self._client.database.cursor(self.id), self._client.joined_at(self.id))
 
-    async def _process(self, message: GroupMessageV1) -> list[Message]:
-        database = self._client.database
-        try:
-            event = await self._ask(
-                wire.XmtpProcess(
-                    identity_key_id=self._client.member.key_id,
-                    group_id=self.id,
-                    message=message.data,
-                    message_id=message.id,
-                    sent_ns=message.created_ns,
-                ),
-                wire.XmtpEvent,
-            )
-        except MemberRefusedError as error:
-            # A wrong message is everybody's to skip: a stale commit, a stranger's noise.
-            self._client.note_refusal(self.id, message.id, error)
-            database.advance(self.id, message.id)
-            return []
-        if event.welcomes:
-            await self._client.member.node.send_welcomes(
-                [WelcomeMessageInput.decode(encoded) for encoded in event.welcomes]
-            )
-        if event.kind == "change":
-            self._has_won = self._has_won or event.own
-            await self._look()
+    async def _read_page(self, page: Sequence[GroupMessageV1]) -> list[Message]:
+        """Have the enclave read a page, in as many steps as it wants; return others' messages."""
         shown: list[Message] = []
-        with database.change():
-            if event.kind == "message" and event.sender is not None:
-                database.add_message(
-                    self.id, SealedMessage(event.message_id, event.sealed, own=False)
+        while page:
+            answers = await self._answers_to(page)
+            shown += await self._take(list(zip(page, answers, strict=False)))
+            page = page[len(answers) :]
+        return shown
+
+    async def _answers_to(self, page: Sequence[GroupMessageV1]) -> Sequence[_Answer]:
+        """Return the enclave's answers to the first messages of a page, at least one."""
+        if len(page[0].data) > MAX_MESSAGE:
+            return [wire.XmtpRefused(code=FrameTooLargeError.code, message=_TOO_LARGE)]
+        incoming = (
+            wire.XmtpIncoming(message=each.data, message_id=each.id, sent_ns=each.created_ns)
+            for each in page
+        )
+        found = await self._ask(
+            wire.XmtpProcess(
+                identity_key_id=self._client.member.key_id,
+                group_id=self.id,
+                messages=tuple(incoming),
+            ),
+            wire.XmtpEvents,
+        )
+        if not 0 < len(found.events) <= len(page):
+            raise MessageUnexpectedError(
+                "The enclave answered to other messages than were asked about",
+                got=len(found.events),
+                expected=f"1 to {len(page)}",
+            )
+        return found.events
+
+    async def _take(self, pairs: Sequence[tuple[GroupMessageV1, _Answer]]) -> list[Message]:
+        """Do what the enclave's answers ask for, write them down, and then show them.
+
+        Until they are written, the enclave gives them again: nothing is lost when this ends anywhere.
+        """
+        events = [
+            (message, answer) for message, answer in pairs if isinstance(answer, wire.XmtpEvent)
+        ]
+        for _, event in events:
+            if event.welcomes:
+                await self._client.member.node.send_welcomes(
+                    [WelcomeMessageInput.decode(encoded) for encoded in event.welcomes]
                 )
-                shown = [
-                    self._message(event.message_id, event.sender, message.created_ns, event.content)
-                ]
-            database.advance(self.id, message.id)
+        changes = [event for _, event in events if event.kind == "change"]
+        if changes:
+            self._has_won = self._has_won or any(event.own for event in changes)
+            await self._look()
+        shown = [
+            self._message(event.message_id, event.sender, message.created_ns, event.content)
+            for message, event in events
+            if event.kind == "message" and event.sender is not None
+        ]
+        database = self._client.database
+        with database.change():
+            for _, event in events:
+                if event.kind == "message":
+                    database.add_message(
+                        self.id, SealedMessage(event.message_id, event.sealed, own=False)
+                    )
+            database.advance(self.id, pairs[-1][0].id)
+        for message, answer in pairs:
+            if isinstance(answer, wire.XmtpRefused):
+                # A wrong message is everybody's to skip: a stale commit, a stranger's noise.
+                error = MemberRefusedError(answer.message, got=answer.code)
+                self._client.note_refusal(self.id, message.id, error)
         for each in shown:
             self._client.show(each)
             if each.content_type.startswith(f"xmtp.org/{LEAVE_REQUEST.type_id}:"):

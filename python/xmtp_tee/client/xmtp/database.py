@@ -56,6 +56,8 @@ class Database:
                 os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
             self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             self._connection.execute("PRAGMA journal_mode = WAL")
+            # What is written here the enclave may forget, so it must be on disk.
+            self._connection.execute("PRAGMA synchronous = FULL")
             self._connection.executescript(_TABLES)
             self._claim("schema", str(_SCHEMA))
             self._claim("installation", installation_id.hex())

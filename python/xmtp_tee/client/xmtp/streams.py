@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from xmtp_tee.client.xmtp.errors import NetworkUnavailableError
 from xmtp_tee.client.xmtp.models import Message
+from xmtp_tee.xmtp.proto.mls_api import GroupMessageV1
 
 if TYPE_CHECKING:
     from xmtp_tee.client.xmtp.client import XmtpClient
 
 log = logging.getLogger("xmtp_tee.client.xmtp")
+
+T = TypeVar("T")
 
 _PATIENCE: Final = (0.1, 0.5, 1.0, 2.0, 5.0)
 """Seconds between attempts to take a broken stream up again; the last repeats."""
@@ -67,11 +70,14 @@ async def _keep(
 
 
 async def _welcomes(client: XmtpClient) -> None:
-    cursor = client.database.cursor(client.installation_id)
-    async for welcome in client.member.node.stream_welcomes(client.installation_id, cursor):
-        if await client.conversations.take(welcome) is not None:
+    async def join() -> None:
+        if await client.conversations.sync():
             client.announce()
-            await client.renew_key_package()
+
+    await join()
+    cursor = client.database.cursor(client.installation_id)
+    stream = client.member.node.stream_welcomes(client.installation_id, cursor)
+    await _follow(stream, lambda _: None, join)
 
 
 async def _groups(client: XmtpClient, changed: asyncio.Event) -> None:
@@ -98,6 +104,46 @@ async def _groups(client: XmtpClient, changed: asyncio.Event) -> None:
 
 
 async def _read(client: XmtpClient, cursors: list[tuple[bytes, int]]) -> None:
-    async for message in client.member.node.stream_group_messages(cursors):
-        conversation = await client.conversations.get(message.group_id)
-        await conversation.take(message)
+    groups = dict(cursors)
+    newest: dict[bytes, int] = {}
+
+    def note(message: GroupMessageV1) -> None:
+        if message.group_id in groups:
+            newest[message.group_id] = max(message.id, newest.get(message.group_id, 0))
+
+    async def catch_up() -> None:
+        while newest:
+            group_id, message_id = newest.popitem()
+            conversation = await client.conversations.get(group_id)
+            await conversation.catch_up(message_id)
+
+    await _follow(client.member.node.stream_group_messages(cursors), note, catch_up)
+
+
+async def _follow(
+    stream: AsyncIterator[T], note: Callable[[T], None], read: Callable[[], Awaitable[None]]
+) -> None:
+    """Note a stream's items as they come, and have what is new read: once for all that came meanwhile.
+
+    An item says no more than that there is something to read. So one that the stream leaves out or brings
+    late costs time and nothing else, and nothing that waits takes memory.
+    """
+    arrived = asyncio.Event()
+
+    async def watch() -> None:
+        async for item in stream:
+            note(item)
+            arrived.set()
+
+    watching = asyncio.create_task(watch())
+    watching.add_done_callback(lambda _: arrived.set())
+    try:
+        while not watching.done():
+            await arrived.wait()
+            arrived.clear()
+            await read()
+        watching.result()
+    finally:
+        watching.cancel()
+        with suppress(asyncio.CancelledError, NetworkUnavailableError):
+            await watching

@@ -16,6 +16,7 @@ from xmtp_tee.enclave.member.installation import (
     decode_installation,
     encode_installation,
 )
+from xmtp_tee.enclave.member.last_page import LastPage
 from xmtp_tee.mls.crypto import SignatureKey
 from xmtp_tee.wire.refusals import XmtpNotFoundError
 from xmtp_tee.xmtp.conversation import Conversation
@@ -85,19 +86,30 @@ class Rooms:
     @contextmanager
     def changed(self, call: Call, record: KeyRecord, conversation: Conversation) -> Iterator[Draft]:
         """Write a conversation's new state, with whatever else the block adds to the change."""
-        name = (record.id, conversation.id)
-        try:
-            with call.mutation() as draft:
-                yield draft
-                draft.put_document(_group_name(record, conversation.id), conversation.save())
-        except BaseException:
-            self._open.pop(name, None)
-            raise
-        self._remember(name, conversation)
+        with self.whole_or_not(record, conversation.id), call.mutation() as draft:
+            yield draft
+            draft.put_document(_group_name(record, conversation.id), conversation.save())
+        self._remember((record.id, conversation.id), conversation)
 
-    def forget(self, record: KeyRecord, group_id: bytes) -> None:
-        """Drop a conversation from memory: what it became must not be used."""
-        self._open.pop((record.id, group_id), None)
+    @contextmanager
+    def whole_or_not(self, record: KeyRecord, group_id: bytes) -> Iterator[None]:
+        """Drop a conversation from memory if the block fails: what it became must not be used."""
+        try:
+            yield
+        except BaseException:
+            self._open.pop((record.id, group_id), None)
+            raise
+
+    def last_page(self, call: Call, record: KeyRecord, group_id: bytes) -> LastPage | None:
+        """Return the answers to a conversation's last page, if one was read."""
+        data = call.store.document(_page_name(record, group_id))
+        return None if data is None else LastPage.decode(data)
+
+    def put_last_page(
+        self, draft: Draft, record: KeyRecord, group_id: bytes, page: LastPage
+    ) -> None:
+        """Have a change of the store carry the answers to a conversation's last page."""
+        draft.put_document(_page_name(record, group_id), page.encode())
 
     def _remember(self, name: tuple[str, bytes], conversation: Conversation) -> None:
         self._open[name] = conversation
@@ -113,3 +125,7 @@ def _installation_name(record: KeyRecord) -> str:
 def _group_name(record: KeyRecord, group_id: bytes) -> str:
     # Group ids have at most 32 bytes on the wire (XMTP's have 16), so a name has at most 102 characters.
     return f"xmtp/{record.id}/{group_id.hex()}"
+
+
+def _page_name(record: KeyRecord, group_id: bytes) -> str:
+    return f"xmtp/{record.id}/{group_id.hex()}/page"

@@ -138,11 +138,13 @@ from xmtp_tee.wire.messages.xmtp import (
     XmtpDestination,
     XmtpDropCommit,
     XmtpEvent,
+    XmtpEvents,
     XmtpFindWelcome,
     XmtpGetConversation,
     XmtpHistory,
     XmtpHistoryMessage,
     XmtpIdentityUpdate,
+    XmtpIncoming,
     XmtpJoin,
     XmtpKeyPackage,
     XmtpLearn,
@@ -281,7 +283,7 @@ Result = (
     | XmtpConversation
     | XmtpConversationIds
     | XmtpOutgoing
-    | XmtpEvent
+    | XmtpEvents
     | XmtpHistory
 )
 
@@ -408,11 +410,13 @@ __all__ = [
     "XmtpDestination",
     "XmtpDropCommit",
     "XmtpEvent",
+    "XmtpEvents",
     "XmtpFindWelcome",
     "XmtpGetConversation",
     "XmtpHistory",
     "XmtpHistoryMessage",
     "XmtpIdentityUpdate",
+    "XmtpIncoming",
     "XmtpJoin",
     "XmtpKeyPackage",
     "XmtpLearn",

@@ -14,6 +14,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
+from xmtp_tee.wire.limits import MAX_INCOMING
 from xmtp_tee.wire.messages.base import Address, Bytes32, Count, KeyId, Message
 
 InboxId = Annotated[str, Meta(min_length=64, max_length=64, pattern="^[0-9a-f]*$")]
@@ -91,16 +92,26 @@ class XmtpJoin(Message, frozen=True, tag="xmtp-join"):
     pointed: bytes | None = None
 
 
+class XmtpIncoming(Message, frozen=True, tag="xmtp-incoming"):
+    """A message of a group (an MLSMessage), with the node's id and time (unix nanoseconds) of it."""
+
+    message: bytes
+    message_id: Count
+    sent_ns: Count
+
+
 class XmtpProcess(Message, frozen=True, tag="xmtp-process"):
-    """Read the next message of a group (an MLSMessage), with the node's id and time of it;
-    -> ``XmtpEvent``, ``XmtpNeedsLog`` or ``XmtpRefused``.
+    """Read the next messages of a group, in the order of the node's ids; -> ``XmtpEvents``, or
+    ``XmtpNeedsLog`` if the first of them needs an inbox's log.
+
+    The messages are read once. The last answer is kept: asked again for messages of it, from whichever
+    on, the enclave repeats what it said of them and reads nothing. So write an answer down before you ask
+    for what comes behind it.
     """
 
     identity_key_id: KeyId
     group_id: GroupId
-    message: bytes
-    message_id: Count
-    sent_ns: Count
+    messages: Annotated[tuple[XmtpIncoming, ...], Meta(min_length=1, max_length=MAX_INCOMING)]
 
 
 # --- conversations --------------------------------------------------------------------------------
@@ -311,6 +322,14 @@ class XmtpEvent(Message, frozen=True, tag="xmtp-event"):
     own: bool = False
     removed_us: bool = False
     lost: bool = False
+
+
+class XmtpEvents(Message, frozen=True, tag="xmtp-events"):
+    """What the first messages of a page brought, in their order, at least one; ``XmtpRefused`` of a message
+    that breaks a rule. Ask again for those behind them.
+    """
+
+    events: tuple[XmtpEvent | XmtpRefused, ...]
 
 
 class XmtpHistoryMessage(Message, frozen=True, tag="xmtp-history-message"):

@@ -9,6 +9,7 @@ from xmtp_tee.enclave.member.installation import Installation
 from xmtp_tee.enclave.operations.call import Call
 from xmtp_tee.enclave.purposes import KeyOperation
 from xmtp_tee.enclave.records import KeyRecord
+from xmtp_tee.errors import XmtpTeeError
 from xmtp_tee.mls.errors import MlsError
 from xmtp_tee.wire import messages as wire
 from xmtp_tee.xmtp.commit_rules import Participant
@@ -35,9 +36,19 @@ def judged(answer: Callable[[], R]) -> R | wire.XmtpNeedsLog | wire.XmtpRefused:
     try:
         return answer()
     except IdentityLogMissingError as error:
-        return wire.XmtpNeedsLog(inbox_id=error.inbox_id, known=error.known, needed=error.needed)
+        return needs_log(error)
     except (MlsError, XmtpDataError) as error:
-        return wire.XmtpRefused(code=error.code[:64], message=str(error)[:500])
+        return refused(error)
+
+
+def needs_log(error: IdentityLogMissingError) -> wire.XmtpNeedsLog:
+    """Say which log is needed."""
+    return wire.XmtpNeedsLog(inbox_id=error.inbox_id, known=error.known, needed=error.needed)
+
+
+def refused(error: XmtpTeeError) -> wire.XmtpRefused:
+    """Say which rule was broken."""
+    return wire.XmtpRefused(code=error.code[:64], message=str(error)[:500])
 
 
 def view(conversation: Conversation, installation: Installation) -> wire.XmtpConversation:

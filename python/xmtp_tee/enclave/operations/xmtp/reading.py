@@ -2,38 +2,78 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from xmtp_tee.enclave.member.history import HistoryMessage, open_message, seal_message
 from xmtp_tee.enclave.member.installation import Installation
+from xmtp_tee.enclave.member.last_page import LastPage
 from xmtp_tee.enclave.operations.call import Call
 from xmtp_tee.enclave.operations.xmtp.common import (
-    Answer,
     entropy_of,
     installation_of,
-    judged,
     member_of,
+    needs_log,
     random_bytes,
+    refused,
 )
+from xmtp_tee.mls.errors import MlsError
 from xmtp_tee.wire import messages as wire
 from xmtp_tee.xmtp.conversation import Conversation
 from xmtp_tee.xmtp.conversation_events import ConversationEvent, GroupChanged, MessageReceived
+from xmtp_tee.xmtp.errors import IdentityLogMissingError, XmtpDataError
 from xmtp_tee.xmtp.outgoing_welcomes import seal_welcomes
 
 
-def process(call: Call, operation: wire.XmtpProcess) -> Answer[wire.XmtpEvent]:
-    """Read the next message of a group."""
+def process(call: Call, operation: wire.XmtpProcess) -> wire.XmtpEvents | wire.XmtpNeedsLog:
+    """Read the next messages of a group."""
     record, installation = installation_of(call, operation.identity_key_id)
-    rooms = call.parts.rooms
-    conversation = rooms.conversation(call, record, operation.group_id)
+    rooms, group_id = call.parts.rooms, operation.group_id
 
-    def answer() -> wire.XmtpEvent:
-        before = conversation.counter
-        event = conversation.process(operation.message, rooms.logs.at, call.now)
-        if conversation.counter == before:
-            return _shown(call, conversation, installation, event, operation)
-        with rooms.changed(call, record, conversation):
-            return _shown(call, conversation, installation, event, operation)
+    def content_of(sealed: bytes) -> bytes:
+        return open_message(installation.history_key, group_id, sealed).content
 
-    return judged(answer)
+    conversation = rooms.conversation(call, record, group_id)
+    last = rooms.last_page(call, record, group_id)
+    if last is not None and (said := last.repeated(operation.messages, content_of)):
+        return wire.XmtpEvents(events=said)
+
+    before = conversation.counter
+    with rooms.whole_or_not(record, group_id):
+        try:
+            answers = _read(call, conversation, installation, operation.messages)
+        except IdentityLogMissingError as error:
+            return needs_log(error)
+        if conversation.counter != before:
+            with rooms.changed(call, record, conversation) as draft:
+                page = LastPage.of(operation.messages, answers)
+                rooms.put_last_page(draft, record, group_id, page)
+    return wire.XmtpEvents(events=tuple(answers))
+
+
+def _read(
+    call: Call,
+    conversation: Conversation,
+    installation: Installation,
+    messages: Sequence[wire.XmtpIncoming],
+) -> list[wire.XmtpEvent | wire.XmtpRefused]:
+    """Return the answers to the messages, up to the first that needs a log.
+
+    :raises IdentityLogMissingError: the very first does; nothing has changed
+    """
+    answers: list[wire.XmtpEvent | wire.XmtpRefused] = []
+    inbox_at = call.parts.rooms.logs.at
+    for incoming in messages:
+        try:
+            event = conversation.process(incoming.message, inbox_at, call.now)
+        except IdentityLogMissingError:
+            if not answers:
+                raise
+            return answers
+        except (MlsError, XmtpDataError) as error:
+            answers.append(refused(error))
+        else:
+            answers.append(_shown(call, conversation, installation, event, incoming))
+    return answers
 
 
 def _shown(
@@ -41,11 +81,11 @@ def _shown(
     conversation: Conversation,
     installation: Installation,
     event: ConversationEvent,
-    operation: wire.XmtpProcess,
+    incoming: wire.XmtpIncoming,
 ) -> wire.XmtpEvent:
     match event:
         case MessageReceived():
-            kept = HistoryMessage(event.message_id, event.sender, operation.sent_ns, event.content)
+            kept = HistoryMessage(event.message_id, event.sender, incoming.sent_ns, event.content)
             return wire.XmtpEvent(
                 kind="message",
                 sender=member_of(event.sender),
@@ -57,7 +97,7 @@ def _shown(
             )
         case GroupChanged():
             commit = event.commit
-            welcomes = seal_welcomes(event.welcomes, operation.message_id, entropy=entropy_of(call))
+            welcomes = seal_welcomes(event.welcomes, incoming.message_id, entropy=entropy_of(call))
             return wire.XmtpEvent(
                 kind="change",
                 sender=member_of(commit.actor),

@@ -1,0 +1,301 @@
+"""Messages are read in pages: one save each, and an answer that can be asked for again."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from tests.enclave.operating import Desk
+from tests.enclave.xmtp_room import EnclaveRoom, Outsider, texts_of
+from xmtp_tee.enclave.callers import Peer
+from xmtp_tee.enclave.member.last_page import LastPage
+from xmtp_tee.policy.document import Caller, Grant
+from xmtp_tee.wire import messages as wire
+from xmtp_tee.wire.codec import decode_operation, request
+from xmtp_tee.wire.errors import MessageFieldInvalidError
+from xmtp_tee.wire.limits import MAX_INCOMING
+from xmtp_tee.wire.refusals import CallerNotAllowedError
+from xmtp_tee.wire.store_faults import StoreTamperedError, StoreUnavailableError
+from xmtp_tee.xmtp.identity_logs import IdentityLogs
+
+
+@pytest.fixture
+def logs() -> IdentityLogs:
+    """What the outsiders know."""
+    return IdentityLogs()
+
+
+@pytest.fixture
+def peer(logs: IdentityLogs) -> Outsider:
+    return Outsider("peer", logs)
+
+
+@pytest.fixture
+def room(desk: Desk, logs: IdentityLogs, peer: Outsider) -> EnclaveRoom:
+    made = EnclaveRoom(desk.ask, logs)
+    made.bring_in(peer)
+    return made
+
+
+def test_a_page_is_answered_message_by_message_in_its_order(
+    room: EnclaveRoom, peer: Outsider
+) -> None:
+    own = room.send("ours")
+    peer.read(own)
+    page = room.incoming(peer.say("one"), own, peer.renew(), peer.say("two"))
+    events = room.process(page)
+    assert [event.kind for event in events] == ["message", "nothing", "change", "message"]
+    assert texts_of(events) == ["one", "two"]
+    assert {events[0].sender.inbox_id, events[2].sender.inbox_id} == {peer.inbox_id}
+
+
+def test_a_page_costs_one_change_of_the_store_and_one_entry_of_the_audit_log(
+    desk: Desk, room: EnclaveRoom, peer: Outsider
+) -> None:
+    page = room.incoming(*(peer.say(str(number)) for number in range(MAX_INCOMING)))
+    epoch, entries = desk.enclave._parts.store.epoch, desk.enclave._parts.audit.counter
+    assert texts_of(room.process(page)) == [str(number) for number in range(MAX_INCOMING)]
+    assert desk.enclave._parts.store.epoch == epoch + 1
+    assert desk.enclave._parts.audit.counter == entries + 1
+
+
+def test_a_wrong_message_is_refused_by_its_name_and_the_page_goes_on(
+    desk: Desk, room: EnclaveRoom, peer: Outsider
+) -> None:
+    once = peer.say("once")
+    stale = peer.room.renew(desk.now, entropy=lambda size: bytes(range(size)))
+    peer.room.discard_commit()
+    current = peer.renew()
+    page = room.incoming(once, b"noise", once, current, stale, peer.say("still here"))
+    events = room.process(page)
+    assert texts_of(events) == [
+        "once", "mls.version", "mls.replayed", "mls.wrong-epoch", "still here",
+    ]  # fmt: skip
+    assert events[4].message
+
+
+def test_a_page_without_anything_right_changes_nothing(desk: Desk, room: EnclaveRoom) -> None:
+    epoch = desk.enclave._parts.store.epoch
+    assert texts_of(room.process(room.incoming(b"noise", b"more"))) == ["mls.version"] * 2
+    assert desk.enclave._parts.store.epoch == epoch
+
+
+def test_a_page_ends_before_the_message_that_needs_a_log(
+    desk: Desk, room: EnclaveRoom, peer: Outsider, logs: IdentityLogs
+) -> None:
+    late = Outsider("late", logs)
+    first, adding = peer.say("before"), peer.change(add=[late])
+    peer.read(adding)
+    page = room.incoming(first, adding, peer.say("after"))
+    assert texts_of(room.process(page)) == ["before"]
+    # What was answered can be asked for again, although it was less than the page.
+    assert texts_of(room.process(page)) == ["before"]
+    needed = desk.ask(room.page(page[1:]), wire.XmtpNeedsLog)
+    assert needed == wire.XmtpNeedsLog(inbox_id=late.inbox_id, known=0, needed=late.sequence_id)
+    assert texts_of(room.process(page)) == ["before"]
+    room.learn(late)
+    events = room.process(page[1:])
+    assert events[0].kind == "change"
+    assert texts_of(events) == ["after"]
+
+
+def test_messages_behind_our_removal_are_refused_and_those_before_it_shown(
+    room: EnclaveRoom, logs: IdentityLogs
+) -> None:
+    founder = Outsider("founder", logs)
+    room.be_brought_in_by(founder)
+    before = founder.say("before")
+    removing = founder.change(remove=[room.inbox_id])
+    founder.read(removing)
+    page = room.incoming(before, removing, founder.say("without you"))
+    events = room.process(page)
+    assert texts_of(events) == ["before", "mls.wrong-epoch"]
+    assert events[1].removed_us
+    assert room.process(page) == events
+
+
+# --- asked again ----------------------------------------------------------------------------------
+
+
+@pytest.fixture(params=["the enclave runs on", "the enclave restarts"])
+def meanwhile(request: pytest.FixtureRequest, desk: Desk) -> object:
+    """What happens between two questions."""
+    return desk.restart if request.param == "the enclave restarts" else (lambda: None)
+
+
+def test_the_same_question_gets_the_same_answer_and_changes_nothing(
+    desk: Desk, room: EnclaveRoom, peer: Outsider, logs: IdentityLogs, meanwhile: object
+) -> None:
+    newcomer = Outsider("newcomer", logs)
+    commit = room.commit_to(newcomer)
+    peer.read(commit)
+    page = room.incoming(b"noise", commit, peer.say("one"), peer.renew(), peer.say("two"))
+    events = room.process(page)
+    meanwhile()  # type: ignore[operator]
+    epoch = desk.enclave._parts.store.epoch
+    assert room.process(page) == events
+    assert desk.enclave._parts.store.epoch == epoch
+    # The welcome that our own commit owes is in the answer that was repeated.
+    newcomer.join(events[1].welcomes[0])
+    assert newcomer.room.epoch == peer.room.epoch - 1
+
+
+def test_a_question_that_begins_inside_the_last_page_gets_the_rest_of_its_answers(
+    room: EnclaveRoom, peer: Outsider, meanwhile: object
+) -> None:
+    page = room.incoming(peer.say("one"), peer.say("two"), peer.say("three"))
+    more = room.incoming(peer.say("four"))
+    events = room.process(page)
+    meanwhile()  # type: ignore[operator]
+    assert room.process((*page[1:], *more)) == events[1:]
+    assert room.process(page[:1]) == events[:1]
+    assert texts_of(room.process(more)) == ["four"]
+
+
+def test_the_next_page_takes_the_place_of_the_last(room: EnclaveRoom, peer: Outsider) -> None:
+    first, second = room.incoming(peer.say("one")), room.incoming(peer.say("two"))
+    room.process(first)
+    room.process(second)
+    assert texts_of(room.process(second)) == ["two"]
+    assert texts_of(room.process(first)) == ["mls.replayed"]
+
+
+def test_what_we_send_and_commit_leaves_the_last_answers_as_they_are(
+    desk: Desk, room: EnclaveRoom, peer: Outsider, meanwhile: object
+) -> None:
+    page = room.incoming(peer.say("one"))
+    events = room.process(page)
+    room.send("ours")
+    renew = wire.XmtpRenewKeys(identity_key_id=room.key.id, group_id=room.group_id)
+    desk.ask(renew, wire.XmtpOutgoing)
+    meanwhile()  # type: ignore[operator]
+    assert room.process(page) == events
+
+
+def test_a_page_that_could_not_be_saved_is_read_when_it_is_asked_for_again(
+    desk: Desk, room: EnclaveRoom, peer: Outsider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = room.incoming(peer.say("one"), peer.renew(), peer.say("two"))
+    rows = desk.enclave._parts.store._rows
+
+    def full(change: object) -> None:
+        raise StoreUnavailableError("The disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(rows, "apply", full)
+        with pytest.raises(StoreUnavailableError):
+            room.process(page)
+    assert texts_of(room.process(page)) == ["one", "two"]
+
+
+def test_a_page_in_which_the_enclave_fails_is_read_when_it_is_asked_for_again(
+    room: EnclaveRoom, peer: Outsider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from xmtp_tee.enclave.operations.xmtp import reading
+
+    page = room.incoming(peer.say("one"), peer.renew(), peer.say("two"))
+    shown = reading._shown
+
+    def failing(*arguments: object) -> wire.XmtpEvent:
+        if arguments[-1] == page[2]:
+            raise ZeroDivisionError
+        return shown(*arguments)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(reading, "_shown", failing)
+        with pytest.raises(ZeroDivisionError):
+            room.process(page)
+    assert texts_of(room.process(page)) == ["one", "two"]
+
+
+# --- attacks by the host --------------------------------------------------------------------------
+
+
+def test_attack_another_message_under_the_id_of_one_that_was_answered(
+    room: EnclaveRoom, peer: Outsider
+) -> None:
+    page = room.incoming(peer.say("one"), peer.say("two"))
+    room.process(page)
+    forged = msgspec.structs.replace(page[0], message=page[1].message)
+    assert texts_of(room.process((forged,))) == ["mls.replayed"]
+    swapped = (page[0], msgspec.structs.replace(page[1], message=b"noise"))
+    assert texts_of(room.process(swapped)) == ["one"]
+
+
+def test_attack_the_last_answer_is_asked_for_by_a_caller_who_may_not_read(
+    desk: Desk, room: EnclaveRoom, peer: Outsider
+) -> None:
+    page = room.incoming(peer.say("a secret"))
+    room.process(page)
+    writer = Peer(uid=4_000_000)
+    desk.change(
+        callers=(
+            *desk.policy.callers,
+            Caller(name="writer", uid=writer.uid, grants=(Grant(operations=("xmtp-send",)),)),
+        )
+    )
+    with pytest.raises(CallerNotAllowedError):
+        desk.ask(room.page(page), wire.XmtpEvents, writer)
+
+
+def test_attack_the_last_answers_of_two_conversations_are_exchanged_in_the_store(
+    desk: Desk, room: EnclaveRoom, peer: Outsider, folder: Path
+) -> None:
+    page = room.incoming(peer.say("one"))
+    room.process(page)
+    desk.close()
+    with sqlite3.connect(desk.path) as database:
+        rows = database.execute("SELECT id, epoch, sealed FROM documents").fetchall()
+        for (number, *_), (_, epoch, sealed) in zip(rows, rows[1:] + rows[:1], strict=True):
+            database.execute(
+                "UPDATE documents SET epoch = ?, sealed = ? WHERE id = ?", (epoch, sealed, number)
+            )
+    database.close()
+    with pytest.raises(StoreTamperedError):
+        desk.enclave = desk._open()
+    with sqlite3.connect(desk.path) as database:
+        for number, epoch, sealed in rows:
+            database.execute(
+                "UPDATE documents SET epoch = ?, sealed = ? WHERE id = ?", (epoch, sealed, number)
+            )
+    database.close()
+    desk.enclave = desk._open()
+    assert texts_of(room.process(page)) == ["one"]
+
+
+def test_the_kept_answers_hold_no_content(desk: Desk, room: EnclaveRoom, peer: Outsider) -> None:
+    kept: list[bytes] = []
+    encode = LastPage.encode
+
+    def keep(page: LastPage) -> bytes:
+        kept.append(encode(page))
+        return kept[-1]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(LastPage, "encode", keep)
+        events = room.process(room.incoming(peer.say("a secret of theirs")))
+    assert b"secret of theirs" in events[0].content
+    [page] = kept
+    assert events[0].sealed in page
+    assert b"secret" not in page
+
+
+# --- the protocol's bounds ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("count", [0, MAX_INCOMING + 1])
+def test_a_page_of_none_or_too_many_messages_is_no_request(room: EnclaveRoom, count: int) -> None:
+    page = room.page(room.incoming(*[b"x"] * count))
+    with pytest.raises(MessageFieldInvalidError):
+        decode_operation(request(1, page))
+
+
+def test_a_page_of_another_version_is_not_read() -> None:
+    page = LastPage(2, ())
+    with pytest.raises(StoreTamperedError, match="another version"):
+        LastPage.decode(page.encode())
+    with pytest.raises(StoreTamperedError, match="cannot be read"):
+        LastPage.decode(b"\xff")
