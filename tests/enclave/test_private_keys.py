@@ -4,6 +4,9 @@ implementations.
 
 from __future__ import annotations
 
+import os
+import resource
+
 import coincurve
 import pytest
 from Crypto.Hash import SHA512
@@ -128,6 +131,20 @@ def test_kernel_entropy_fills_the_buffer_in_place_and_differs() -> None:
     assert one != two
     assert any(one[:32])
     assert any(one[32:])
+
+
+def test_kernel_entropy_needs_no_file_descriptor() -> None:
+    """Attack: connections take every descriptor, and the next draw of randomness fails."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+    try:
+        with pytest.raises(OSError, match="Too many open files"):
+            os.open("/dev/urandom", os.O_RDONLY)
+        buffer = bytearray(1000)
+        kernel_entropy(buffer)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert buffer.count(0) < 100
 
 
 def test_wiped_overwrites_even_after_an_error() -> None:

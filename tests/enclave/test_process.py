@@ -5,10 +5,12 @@ start.
 from __future__ import annotations
 
 import json
+import resource
 import signal
 import socket
 import stat
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,8 @@ from tests.enclave.support import CHAIN_ID, OWNER, REGISTRY, STRANGER, EnclavePr
 from xmtp_tee.attestation.address import checksum_address
 from xmtp_tee.client.errors import EnclaveUnavailableError
 from xmtp_tee.client.key_manager import KeyManager
+from xmtp_tee.enclave.config import Limits
+from xmtp_tee.enclave.process import SPARE_DESCRIPTORS, fitting
 from xmtp_tee.errors import ExitCode
 
 
@@ -214,3 +218,24 @@ def test_usage_error_does_not_start_anything(folder: Path) -> None:
     assert error["code"] == "enclave.driver-unknown"
     assert not (folder / "state" / "keys.sqlite").exists()
     assert [path.name for path in (folder / "state").iterdir()] == ["enclave.lock"]
+
+
+@pytest.fixture
+def descriptors() -> Iterator[tuple[int, int]]:
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    yield before
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def test_open_files_are_allowed_for_every_connection(descriptors: tuple[int, int]) -> None:
+    resource.setrlimit(resource.RLIMIT_NOFILE, (300, descriptors[1]))
+    assert fitting(Limits(connections=1024)).connections == 1024
+    assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] == 1024 + SPARE_DESCRIPTORS
+
+
+def test_connections_are_as_few_as_the_system_allows_files(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (300, 300))
+    assert fitting(Limits(connections=1024)).connections == 300 - SPARE_DESCRIPTORS
+    assert fitting(Limits(connections=10)).connections == 10

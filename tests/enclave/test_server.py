@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import errno
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -29,16 +28,13 @@ PING = encode_request(request(1, wire.Ping()))
 
 
 @contextmanager
-def serving(
-    folder: Path, limits: Limits, prepare: Callable[[Enclave], None] = id
-) -> Iterator[Path]:
-    """Serve an enclave from a thread; ``prepare`` may change it before."""
+def serving(folder: Path, limits: Limits) -> Iterator[Path]:
+    """Serve an enclave from a thread."""
     started, stop, failed = threading.Event(), Stop(), []
 
     def run() -> None:
         try:
             enclave, listener = open_enclave(folder / "keys.sqlite"), bind(folder / "e.sock")
-            prepare(enclave)
             try:
                 Server(enclave, limits, lambda: NOW).serve(listener, stop, started.set)
             finally:
@@ -200,6 +196,75 @@ def test_client_that_vanishes_or_sends_rubbish_harms_nobody(folder: Path, data: 
         works(path)
 
 
+JUNK = b"\x00\x00\x00\x04junk"
+
+
+@pytest.mark.parametrize(
+    "end",
+    [b"", JUNK, None],
+    ids=["stays", "ends with rubbish", "stops sending"],
+)
+def test_no_answer_leaves_while_the_log_cannot_be_written(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, end: bytes | None
+) -> None:
+    """Attack: a connection that ends in the turn of its request, so that its answer leaves first."""
+
+    def full(self: Enclave) -> None:
+        raise AuditUnavailableError("The audit log cannot be written")
+
+    with serving(folder, Limits()) as path:
+        monkeypatch.setattr(Enclave, "flush", full)
+        with connect(path) as client:
+            client.sendall(HELLO + PING + (end or b""))
+            if end is None:
+                client.shutdown(socket.SHUT_WR)
+            assert rest(client) == []
+        monkeypatch.undo()
+        with connect(path) as client:
+            client.sendall(HELLO + PING + JUNK)
+            welcome, pong, failure = rest(client)
+    assert isinstance(welcome, wire.Welcome)
+    assert isinstance(pong, wire.Reply)
+    assert isinstance(failure, wire.Failure)
+
+
+CLAIM = wire.CallerClaim(key=bytes(32), share=bytes(32))
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(24, "Too many open files"), ValueError("any"), MemoryError()]
+)
+def test_fault_in_one_greeting_ends_that_connection_alone(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    """Attack: the host takes the enclave's descriptors while somebody greets."""
+
+    def broken(self: Enclave, size: int) -> bytes:
+        raise error
+
+    monkeypatch.setattr(Enclave, "random", broken)
+    with serving(folder, Limits()) as path, KeyManager(path) as bystander:
+        with connect(path) as client:
+            client.sendall(encode_request(wire.Hello(version=PROTOCOL_VERSION, caller=CLAIM)))
+            assert rest(client) == []
+        bystander.ping()
+        works(path)
+
+
+def test_fault_in_the_only_clients_greeting_leaves_the_enclave_to_the_next(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(self: Enclave, size: int) -> bytes:
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(Enclave, "random", broken)
+    with serving(folder, Limits()) as path:
+        with connect(path) as client:
+            client.sendall(encode_request(wire.Hello(version=PROTOCOL_VERSION, caller=CLAIM)))
+            assert rest(client) == []
+        works(path)
+
+
 def test_client_that_leaves_before_the_answer_gets_its_change_made(folder: Path) -> None:
     make = encode_request(request(1, wire.GenerateIdentityKey(owner=OWNER)))
     with serving(folder, Limits()) as path, KeyManager(path) as keys:
@@ -230,47 +295,6 @@ def test_stop_ends_open_connections(folder: Path) -> None:
         assert client.recv(1 << 16)
     with client:
         assert rest(client) == []
-
-
-def test_junk_behind_a_request_does_not_bring_its_answer_out_before_the_record(
-    folder: Path,
-) -> None:
-    """Attack: rubbish ends the connection, whose answers must still wait for the audit log."""
-    refuse = AuditUnavailableError("The audit log cannot be written")
-
-    def fail() -> None:
-        raise refuse
-
-    data = HELLO + PING + b"\x00\x00\x00\x04junk"
-    for end in (b"", None):
-        with (
-            serving(folder, Limits(), lambda enclave: setattr(enclave, "flush", fail)) as path,
-            connect(path) as client,
-        ):
-            client.sendall(data)
-            if end is None:
-                client.shutdown(socket.SHUT_WR)
-            assert rest(client) == []
-
-
-def test_fault_in_one_greeting_ends_that_connection_alone(folder: Path) -> None:
-    """A descriptor that is missing at the wrong moment must not stop the turns of all others."""
-
-    def exhausted(_: int) -> bytes:
-        raise OSError(errno.EMFILE, "Too many open files")
-
-    share = bytes(range(32))
-    claim = wire.CallerClaim(key=share, share=share)
-    hello = encode_request(wire.Hello(version=PROTOCOL_VERSION, caller=claim))
-    with (
-        serving(folder, Limits(), lambda enclave: setattr(enclave, "random", exhausted)) as path,
-        KeyManager(path) as bystander,
-    ):
-        with connect(path) as client:
-            client.sendall(hello)
-            assert rest(client) == []
-        bystander.ping()
-        works(path)
 
 
 def test_client_that_reads_late_gets_everything_in_order(folder: Path) -> None:

@@ -56,6 +56,16 @@ def harden() -> list[str]:
     return done
 
 
+def allow_descriptors(wanted: int) -> int:
+    """Raise the limit of open files to ``wanted``, as far as it goes; return what it is then."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    highest = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < highest:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (highest, hard))
+        soft = highest
+    return wanted if soft == resource.RLIM_INFINITY else soft
+
+
 def confine(
     writable: Sequence[Path], readable: Sequence[Path] = (), connects: Sequence[int] = ()
 ) -> list[str]:

@@ -10,8 +10,9 @@ promises nothing about memory.
 
 from __future__ import annotations
 
+import ctypes
+import errno
 from collections.abc import Callable
-from pathlib import Path
 from typing import Final
 
 import coincurve
@@ -49,6 +50,9 @@ _ORDER: Final = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD03641
 """The order of secp256k1 (SEC 2, section 2.4.1)."""
 _ORDER_BYTES: Final = _ORDER.to_bytes(32, "big")
 
+_libc: Final = ctypes.CDLL(None, use_errno=True)
+_libc.getrandom.restype = ctypes.c_ssize_t
+
 # RFC 5915 ECPrivateKey with the curve's object identifier and without the public key: the one form
 # in which OpenSSL takes a scalar from a buffer, so that it never becomes a Python integer.
 _SEC1_HEAD: Final = bytes.fromhex("302e0201010420")
@@ -56,15 +60,19 @@ _SEC1_TAIL: Final = bytes.fromhex("a00706052b8104000a")
 
 
 def kernel_entropy(buffer: bytearray) -> None:
-    """Fill ``buffer`` from the kernel's generator, without a copy in between."""
-    with Path("/dev/urandom").open("rb", buffering=0) as source:
-        view, filled = memoryview(buffer), 0
-        while filled < len(buffer):
-            count = source.readinto(view[filled:])
-            if not count:
-                raise OSError("/dev/urandom gave nothing")
+    """Fill ``buffer`` from the kernel's generator (getrandom(2)), without a copy in between and
+    without a file, of which there may be none left.
+
+    :raises OSError: if the kernel gives nothing
+    """
+    filled = 0
+    while filled < len(buffer):
+        rest = (ctypes.c_char * (len(buffer) - filled)).from_buffer(buffer, filled)
+        count = _libc.getrandom(rest, ctypes.c_size_t(len(rest)), 0)
+        if count > 0:
             filled += count
-        view.release()
+        elif (number := ctypes.get_errno()) != errno.EINTR:
+            raise OSError(number, "the kernel gave no randomness")
 
 
 def generate_secret(key_type: KeyType, entropy: Entropy = kernel_entropy) -> bytearray:

@@ -9,6 +9,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -20,8 +21,8 @@ from xmtp_tee.enclave.anchors.file import FileAnchor
 from xmtp_tee.enclave.audit.log import AuditLog
 from xmtp_tee.enclave.audit.segments import FileSegments
 from xmtp_tee.enclave.birth import give_birth
-from xmtp_tee.enclave.config import EnclaveConfig, make_driver
-from xmtp_tee.enclave.hygiene import confine, harden
+from xmtp_tee.enclave.config import EnclaveConfig, Limits, make_driver
+from xmtp_tee.enclave.hygiene import allow_descriptors, confine, harden
 from xmtp_tee.enclave.listener import Listener, bind, prepare_state_directory
 from xmtp_tee.enclave.recovery import recover
 from xmtp_tee.enclave.sealing import Wrap
@@ -37,6 +38,11 @@ log = logging.getLogger("xmtp_tee.enclave")
 
 QUICKLY_CHECKED: Final = 2000
 """Keys of a store that is verified as a whole at every start: a tenth of a second."""
+
+SPARE_DESCRIPTORS: Final = 256
+"""Files beside the connections that may be open: the store, the log, sockets, connections that are
+about to be refused.
+"""
 
 _SIMULATED = (
     "SIMULATED: there is no TEE here. Anyone who can read the state directory has the keys, and "
@@ -184,8 +190,17 @@ def _serve(
     stop = Stop()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    server = Server(enclave, config.limits, lambda: int(time.time()))
+    server = Server(enclave, fitting(config.limits), lambda: int(time.time()))
     server.serve(listener, stop, lambda: announce(_ready_line(config, enclave)))
+
+
+def fitting(limits: Limits) -> Limits:
+    """Have the system allow as many open files as ``limits`` need, or return lower limits that fit."""
+    files = allow_descriptors(limits.connections + SPARE_DESCRIPTORS)
+    connections = max(1, min(limits.connections, files - SPARE_DESCRIPTORS))
+    if connections < limits.connections:
+        log.warning("RLIMIT_NOFILE %d leaves room for %d connections", files, connections)
+    return replace(limits, connections=connections)
 
 
 def _ready_line(config: EnclaveConfig, enclave: Enclave) -> str:
