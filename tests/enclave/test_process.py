@@ -36,7 +36,7 @@ def test_ready_line_says_who_the_enclave_is(process: EnclaveProcess) -> None:
         "tee": "tdx",
         "assurance": "simulated",
         "store_id": info.store_id,
-        "protocol": 2,
+        "protocol": 3,
         "version": info.software_version,
     }
 
