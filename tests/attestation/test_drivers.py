@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import stat
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -68,24 +71,42 @@ def test_measure_code_changes_with_content_path_and_presence(package: Path) -> N
     measured.add(measure_code(package))
     (package / "enclave/renamed.py").unlink()
     measured.add(measure_code(package))
-    assert len(measured) == 4
+    (package / "mls").mkdir()
+    (package / "mls/group.py").write_text("# a package of its own\n")
+    measured.add(measure_code(package))
+    assert len(measured) == 5
     assert all(len(digest) == 48 for digest in measured)
 
 
 def test_measure_code_ignores_what_is_not_inside_the_enclave(package: Path) -> None:
     before = measure_code(package)
-    for path in ("cli.py", "client/x.py", "commands/y.py", "enclave/notes.txt"):
+    for path in ("cli.py", "client/x.py", "commands/y.py", "demo/z.py", "enclave/notes.txt"):
         file = package / path
         file.parent.mkdir(exist_ok=True)
         file.write_text("outside\n")
     assert measure_code(package) == before
 
 
-def test_trusted_files_cover_the_code_of_this_module() -> None:
+_LOADED = """
+import json, pkgutil, sys
+from importlib import import_module
+import xmtp_tee.enclave
+for module in pkgutil.walk_packages(xmtp_tee.enclave.__path__, "xmtp_tee.enclave."):
+    if not module.name.endswith("__main__"):
+        import_module(module.name)
+print(json.dumps([m.__file__ for n, m in sys.modules.items() if n.partition(".")[0] == "xmtp_tee"]))
+"""
+
+
+def test_trusted_files_hold_every_module_that_the_enclave_loads() -> None:
     package = Path(measure_code.__code__.co_filename).resolve().parents[2]
-    names = {path.relative_to(package).as_posix() for path in trusted_files(package)}
-    assert {"errors.py", "hashing.py", "attestation/drivers/simulator.py"} <= names
-    assert "cli.py" not in names
+    done = subprocess.run(
+        [sys.executable, "-c", _LOADED], capture_output=True, text=True, check=True
+    )
+    loaded = {Path(name).resolve() for name in json.loads(done.stdout)}
+    assert package / "enclave/service.py" in loaded
+    assert package / "mls/group.py" in loaded
+    assert loaded - set(trusted_files(package)) == set()
 
 
 # --- sealing root ---------------------------------------------------------------------------------
