@@ -34,6 +34,8 @@ class Trust:
     ``root`` is the pinned root in DER: Intel's or AWS's; SEV-SNP has several, ``anchors``, AMD's unless given.
     ``collateral`` is SGX's and TDX's alone. ``floors`` is SEV-SNP's least TCB by product line: a line without one is
     refused. ``revoked`` and ``revoked_keys`` as :func:`verify_document` and :func:`verify_report` take them.
+    ``crls`` are the vendor's revocation lists in DER, for Nitro and SEV-SNP; without them the line *revocation* is not
+    checked. SGX's and TDX's are in their collateral, and always looked at.
     """
 
     root: bytes | None = None
@@ -43,6 +45,7 @@ class Trust:
     accept: Collection[TcbStatus] = ACCEPTED_BY_DEFAULT
     revoked: Collection[Revoked] = ()
     revoked_keys: Collection[bytes] = ()
+    crls: Collection[bytes] = ()
 
 
 def judge_offline(
@@ -78,7 +81,14 @@ def _judge(
     attestation: Attestation, trust: Trust, now: int, expected: Expectations
 ) -> tuple[Judgement, AssuranceLevel]:
     if attestation.tee is TeeKind.SEV_SNP:
-        snp = SnpTrust(trust.floors, trust.anchors, trust.accept, trust.revoked, trust.revoked_keys)
+        snp = SnpTrust(
+            trust.floors,
+            trust.anchors,
+            trust.accept,
+            trust.revoked,
+            trust.revoked_keys,
+            trust.crls,
+        )
         return judge_sevsnp(attestation, snp, now, expected)
     if trust.root is None:
         raise FieldError(
@@ -87,7 +97,9 @@ def _judge(
             expected="the vendor's root certificate in DER",
         )
     if attestation.tee is TeeKind.NITRO:
-        return judge_nitro(attestation, trust.root, now, expected, revoked=trust.revoked)
+        return judge_nitro(
+            attestation, trust.root, now, expected, revoked=trust.revoked, crls=trust.crls
+        )
     if trust.collateral is None:
         raise CollateralUnavailableError(
             "The vendor's collateral is needed to judge this evidence.", got=attestation.tee.label

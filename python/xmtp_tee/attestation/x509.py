@@ -36,7 +36,8 @@ COMMON_NAME = bytes.fromhex("550403")
 """2.5.4.3."""
 BASIC_CONSTRAINTS = bytes.fromhex("551d13")
 KEY_USAGE = bytes.fromhex("551d0f")
-"""2.5.29.19 and 2.5.29.15, the content of their OBJECT IDENTIFIERs."""
+CRL_DISTRIBUTION_POINTS = bytes.fromhex("551d1f")
+"""2.5.29.19, 2.5.29.15 and 2.5.29.31, the content of their OBJECT IDENTIFIERs."""
 
 _VERSION_3 = bytes.fromhex("020102")
 _TBS_VERSION, _TBS_EXTENSIONS = 0xA0, 0xA3

@@ -57,15 +57,19 @@ def results(verdict: Verdict) -> dict[str, CheckResult]:
     return {check.name: check.result for check in verdict.checks}
 
 
-def test_a_genuine_document_passes_every_line_but_freshness_and_warns_of_its_root() -> None:
+def test_a_genuine_document_passes_every_line_but_revocation_and_freshness_and_warns_of_its_root() -> (
+    None
+):
     verdict = judge()
     assert tuple(check.name for check in verdict.checks) == LINES
     assert {
         name for name, result in results(verdict).items() if result is not CheckResult.PASS
     } == {
+        "revocation",
         "block freshness",
         "root",
     }
+    assert results(verdict)["revocation"] is CheckResult.NOT_CHECKED
     assert results(verdict)["block freshness"] is CheckResult.NOT_CHECKED
     assert results(verdict)["root"] is CheckResult.WARN
     assert verdict.level is AssuranceLevel.SIMULATED

@@ -61,7 +61,7 @@ def results(verdict: Verdict) -> dict[str, CheckResult]:
 
 
 @pytest.mark.parametrize("report", [REPORT, recipe(endorsed=VLEK)])
-def test_a_genuine_report_passes_every_line_but_freshness_and_warns_of_its_root(
+def test_a_genuine_report_passes_every_line_but_revocation_and_freshness_and_warns_of_its_root(
     report: Any,
 ) -> None:
     verdict = judge(report)
@@ -69,9 +69,11 @@ def test_a_genuine_report_passes_every_line_but_freshness_and_warns_of_its_root(
     assert {
         name for name, result in results(verdict).items() if result is not CheckResult.PASS
     } == {
+        "revocation",
         "block freshness",
         "root",
     }
+    assert results(verdict)["revocation"] is CheckResult.NOT_CHECKED
     assert results(verdict)["block freshness"] is CheckResult.NOT_CHECKED
     assert results(verdict)["root"] is CheckResult.WARN
     assert verdict.level is AssuranceLevel.SIMULATED

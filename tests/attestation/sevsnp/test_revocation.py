@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from tests.attestation.sevsnp.support import ANCHORS, FLOORS, MILAN, NOW, REPORT
+from tests.attestation.sevsnp.support import ANCHORS, FLOORS, MILAN, NOW, REPORT, attestation
 from xmtp_tee.attestation.errors import (
     CertificateRevokedError,
     CollateralInvalidError,
     CollateralLapsedError,
     CollateralNotYetValidError,
 )
+from xmtp_tee.attestation.offline import Trust, judge_offline, verify_offline
+from xmtp_tee.attestation.revocation_line import REVOCATION
 from xmtp_tee.attestation.rsa_pss import RSA_PSS_SHA384_TRAILER
 from xmtp_tee.attestation.sevsnp.product import ProductLine
 from xmtp_tee.attestation.sevsnp.revocation import read_amd_crl
@@ -18,6 +20,7 @@ from xmtp_tee.attestation.sevsnp.verify import verify_report
 from xmtp_tee.attestation.simulator import der
 from xmtp_tee.attestation.simulator.sevsnp.rsa import RsaKey
 from xmtp_tee.attestation.x509 import Revoked, read_x509
+from xmtp_tee.verdict import CheckResult
 
 ARK = read_x509(MILAN.ark().der, "The ARK certificate")
 ASK_SERIAL = ProductLine.MILAN << 16 | 1
@@ -85,3 +88,31 @@ def test_a_list_counts_only_in_its_time() -> None:
 def test_what_is_no_list_is_refused(raw: bytes) -> None:
     with pytest.raises(CollateralInvalidError):
         read_amd_crl(raw, ARK, NOW)
+
+
+# --- the verdict's line ---------------------------------------------------------------------------
+
+
+def judged(*lists: bytes) -> CheckResult:
+    """The outcome of the line on revocation, under these lists."""
+    verdict = judge_offline(attestation(), Trust(anchors=ANCHORS, floors=FLOORS, crls=lists), NOW)
+    return next(check.result for check in verdict.checks if check.name == REVOCATION)
+
+
+def test_revocation_is_checked_under_the_roots_list_alone() -> None:
+    assert judged() is CheckResult.NOT_CHECKED
+    assert judged(crl(serials=())) is CheckResult.PASS
+
+
+def test_revoked_ask_fails_the_verdict() -> None:
+    """Attack: evidence under an ASK that AMD has revoked."""
+    assert judged(crl()) is CheckResult.FAIL
+    trust = Trust(anchors=ANCHORS, floors=FLOORS, crls=(crl(),))
+    with pytest.raises(CertificateRevokedError):
+        verify_offline(attestation(), trust, NOW)
+
+
+def test_list_that_does_not_count_fails_the_line() -> None:
+    other = der.name((der.COMMON_NAME, "somebody else"))
+    for bad in (crl(key=MILAN.rsa("stranger-ark")), crl(end=NOW - 1), crl(issuer=other), b""):
+        assert judged(bad) is CheckResult.FAIL

@@ -25,6 +25,7 @@ from xmtp_tee.attestation.judgement import (
 )
 from xmtp_tee.attestation.nitro.chain import NitroChain, verify_chain
 from xmtp_tee.attestation.nitro.document import NitroDocument, parse_document
+from xmtp_tee.attestation.nitro.revocation import read_nitro_crl
 from xmtp_tee.attestation.nitro.roots import read_nitro_root
 from xmtp_tee.attestation.nitro.verify import (
     report_data_of,
@@ -32,6 +33,7 @@ from xmtp_tee.attestation.nitro.verify import (
     require_timestamp,
 )
 from xmtp_tee.attestation.nitro.workload import workload_of
+from xmtp_tee.attestation.revocation_line import REVOCATION, WHY_REVOCATION, judge_revocation
 from xmtp_tee.attestation.x509 import Revoked
 from xmtp_tee.verdict import CheckResult
 
@@ -41,6 +43,7 @@ TIME = "document's time"
 LINES = (
     FORMAT,
     CERTIFICATES,
+    REVOCATION,
     SIGNATURES,
     TIME,
     DEBUG_OFF,
@@ -55,6 +58,7 @@ _WHY = {
     **WHY,
     FORMAT: "A document with two readings could be verified in one and used in the other.",
     CERTIFICATES: "They lead from AWS's root through region, zone and instance to this enclave's key, for three hours.",
+    REVOCATION: WHY_REVOCATION,
     SIGNATURES: "The key that AWS certified for this enclave signed every byte of the document.",
     TIME: "A document from outside of its key's life was not made by this enclave.",
     DEBUG_OFF: "The parent reads the console of an enclave in debug mode, whose code is not measured.",
@@ -69,9 +73,11 @@ def judge_nitro(
     expected: Expectations,
     *,
     revoked: Collection[Revoked] = (),
+    crls: Collection[bytes] = (),
 ) -> tuple[Judgement, AssuranceLevel]:
     """Judge a Nitro attestation offline, under a pinned root, at ``now`` (unix seconds).
 
+    ``revoked`` names certificates that are refused; ``crls`` are AWS's revocation lists in DER.
     Evidence never makes this raise; :meth:`Judgement.verdict` and :meth:`Judgement.first_error` have the outcome.
 
     :raises FieldError: the root is not a root certificate
@@ -96,6 +102,9 @@ def judge_nitro(
     if chain is None:
         return judgement, level
     judgement.add(CERTIFICATES, CheckResult.PASS, f"until {show_time(chain.shortest.not_after)}")
+    judge_revocation(
+        judgement, crls, chain.certificates, lambda crl, issuer: read_nitro_crl(crl, issuer, now)
+    )
     if _judge_signature(judgement, document, chain):
         _judge_document(judgement, document, chain, now)
         report_data = judgement.attempt(BINDING, lambda: report_data_of(document))

@@ -27,10 +27,12 @@ from xmtp_tee.attestation.judgement import (
     Judgement,
 )
 from xmtp_tee.attestation.kinds import TcbStatus
+from xmtp_tee.attestation.revocation_line import REVOCATION, WHY_REVOCATION, judge_revocation
 from xmtp_tee.attestation.sevsnp.anchors import AMD_ANCHORS, Anchor
 from xmtp_tee.attestation.sevsnp.certificate_table import SnpEvidence, parse_evidence
 from xmtp_tee.attestation.sevsnp.endorsement import require_platform
 from xmtp_tee.attestation.sevsnp.product import ProductLine, Tcb
+from xmtp_tee.attestation.sevsnp.revocation import read_amd_crl
 from xmtp_tee.attestation.sevsnp.verify import (
     SnpChain,
     require_guest_policy,
@@ -47,6 +49,7 @@ PLATFORM = "platform"
 LINES = (
     FORMAT,
     CERTIFICATES,
+    REVOCATION,
     PLATFORM,
     SIGNATURES,
     TCB_LEVEL,
@@ -62,6 +65,7 @@ _WHY = {
     **WHY,
     FORMAT: "A report with two readings could be verified in one and used in the other.",
     CERTIFICATES: "They lead from AMD's root of this product line to the key of this chip or cloud provider.",
+    REVOCATION: WHY_REVOCATION,
     PLATFORM: "A key is certified for one chip and one TCB: a report that names others cannot be its.",
     SIGNATURES: "The certified key signed every byte of the report that says something.",
     TCB_LEVEL: "Genuine hardware without its security updates can be broken.",
@@ -73,7 +77,8 @@ _WHY = {
 class SnpTrust:
     """What a judge of SEV-SNP goes by: pinned keys, the least TCB by product line, what is revoked.
 
-    ``revoked`` names CA certificates, ``revoked_keys`` VCEKs and VLEKs by keccak256(x || y).
+    ``revoked`` names CA certificates, ``revoked_keys`` VCEKs and VLEKs by keccak256(x || y). ``crls`` are
+    AMD's revocation lists in DER; they cannot name a VCEK or VLEK, which all have the serial number zero.
     """
 
     floors: Mapping[ProductLine, Tcb]
@@ -81,6 +86,7 @@ class SnpTrust:
     accept: Collection[TcbStatus] = ACCEPTED_BY_DEFAULT
     revoked: Collection[Revoked] = field(default=())
     revoked_keys: Collection[bytes] = field(default=())
+    crls: Collection[bytes] = field(default=())
 
 
 def judge_sevsnp(
@@ -112,6 +118,12 @@ def judge_sevsnp(
         return judgement, AssuranceLevel.NONE
     level = _judge_root(judgement, chain.anchor)
     judgement.add(CERTIFICATES, CheckResult.PASS, f"until {show_time(chain.shortest.not_after)}")
+    judge_revocation(
+        judgement,
+        trust.crls,
+        (*chain.authorities, chain.endorsement.certificate),
+        lambda crl, issuer: read_amd_crl(crl, issuer, now),
+    )
     tcb = judgement.attempt(PLATFORM, lambda: require_platform(evidence.report, chain.endorsement))
     if tcb is not None and _judge_signature(judgement, evidence, chain):
         judgement.add(PLATFORM, CheckResult.PASS, chain.endorsement.product_name)
