@@ -63,6 +63,10 @@ class Verdict:
         """The checks that failed, in order."""
         return tuple(check for check in self.checks if check.result is CheckResult.FAIL)
 
+    def passed(self, name: str) -> bool:
+        """Whether the check of this name was made, and passed."""
+        return any(c.name == name and c.result is CheckResult.PASS for c in self.checks)
+
     @property
     def exit_code(self) -> ExitCode:
         """0 when at least one check passed and none failed; else the gravest failure's code.

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from tests.attestation.nitro.support import aws_root
 from tests.attestation.sevsnp.support import GENUINE_VLEK, GENUINE_VLEK_AT, genuine_evidence
+from tests.attestation.sevsnp.test_revocation import ASK_SERIAL, crl
 from tests.attestation.support import BINDING, NOW, RECIPE, Genuine, pem
 from xmtp_tee.attestation import Attestation, TeeKind
 from xmtp_tee.attestation.simulator import QuoteRecipe, SgxRecipe
@@ -113,3 +114,74 @@ def test_sev_snp_under_a_file_is_a_usage_error(tmp_path: Path) -> None:
     file = saved(tmp_path, TeeKind.SEV_SNP, QUOTES[TeeKind.SEV_SNP])
     done = CliRunner().invoke(main, ["verify", str(file), "--root", str(file)])
     assert done.exit_code == 1
+
+
+# --- what is given is read, or refused ------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("tee", "option"),
+    [
+        (TeeKind.TDX, ("--tcb-floor", "4,0,24,219")),
+        (TeeKind.SGX, ("--crl", "list")),
+        (TeeKind.NITRO, ("--collateral", "collateral.json")),
+        (TeeKind.NITRO, ("--tcb-floor", "4,0,24,219")),
+        (TeeKind.SEV_SNP, ("--collateral", "collateral.json")),
+        (TeeKind.TDX, ("--socket", "enclave.sock")),
+        (TeeKind.TDX, ("--identity-key", "00" * 32)),
+        (TeeKind.TDX, ("--trusted-block", "00" * 32)),
+        (TeeKind.TDX, ("--rpc-url", "http://127.0.0.1:1")),
+        (TeeKind.TDX, ("--deployment", "local.json")),
+        (TeeKind.TDX, ("--online", "--chain-id", "1")),
+        (TeeKind.TDX, ("--online", "--registry", "0x" + "11" * 20)),
+    ],
+)
+def test_option_that_says_nothing_of_this_evidence_is_a_usage_error(
+    tee: TeeKind, option: tuple[str, ...], tmp_path: Path
+) -> None:
+    file = saved(tmp_path, tee, QUOTES[tee])
+    flags = ["--root", "development", "--unsafe-accept-simulated", "--at", str(NOW), "--json"]
+    done = CliRunner().invoke(main, ["verify", str(file), *flags, *option])
+    assert done.exit_code == 1, done.output
+    named = [each for each in option if each.startswith("--") and each != "--online"]
+    assert json.loads(done.stdout)["error"]["got"] == ", ".join(named)
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        ("--root", "development"),
+        ("--tcb-floor", "4,0,24,219"),
+        ("--collateral", "collateral.json"),
+        ("--crl", "list"),
+        ("--workload", "11" * 32),
+        ("--chain-id", "1"),
+        ("--registry", "0x" + "11" * 20),
+        ("--at", str(NOW)),
+        ("--online",),
+        ("--trusted-block", "00" * 32, "--socket", "enclave.sock"),
+    ],
+    ids=lambda option: option[0],
+)
+@pytest.mark.parametrize("owner", ["0x" + "12" * 20, "agent:7"])
+def test_expectation_that_an_owners_entry_is_not_compared_with_is_a_usage_error(
+    owner: str, option: tuple[str, ...]
+) -> None:
+    """Attack on the reader: an entry of other code, judged as if --workload had been compared."""
+    done = CliRunner().invoke(main, ["verify", owner, *option, "--json"])
+    assert done.exit_code == 1, done.output
+    assert json.loads(done.stdout)["error"]["got"] == option[-2 if len(option) > 1 else -1]
+
+
+def test_revocation_lists_are_read_from_files(tmp_path: Path) -> None:
+    file = saved(tmp_path, TeeKind.SEV_SNP, QUOTES[TeeKind.SEV_SNP])
+    flags = ["--root", "development", "--unsafe-accept-simulated", "--at", str(NOW), "--json"]
+    list_ = tmp_path / "crl"
+    outcomes = {(): "pass", (ASK_SERIAL,): "fail"}
+    for serials, expected in outcomes.items():
+        list_.write_bytes(crl(serials=serials, start=NOW - 60, end=NOW + 60))
+        done = CliRunner().invoke(main, ["verify", str(file), *flags, "--crl", str(list_)])
+        assert lines(done.stdout)["revocation"] == expected
+        assert (done.exit_code == 0) is (expected == "pass")
+    without = CliRunner().invoke(main, ["verify", str(file), *flags])
+    assert lines(without.stdout)["revocation"] == "not checked"

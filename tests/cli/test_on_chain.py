@@ -11,8 +11,13 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from tests.cli.test_keys_backup import allow_backups
 from tests.support.world import OWNER, STRANGER, World, enclave_process, open_world
 from xmtp_tee.cli import main
+from xmtp_tee.client.accounts import NodeSender
+from xmtp_tee.client.key_manager import KeyManager
+from xmtp_tee.demo.tees import tee_named
+from xmtp_tee.wire import messages as wire
 
 
 @dataclass
@@ -226,6 +231,27 @@ def test_verdict_as_text_has_a_line_per_check_and_a_dated_sentence(
     assert any(line.startswith("Assurance level: simulated") for line in lines)
     explained = desk.run("verify", desk.owner(), *flags, "--explain", json_output=False)
     assert "why:" in explained.stdout
+
+
+def test_policy_on_chain_says_which_code_gets_a_password(desk: Desk, tmp_path: Path) -> None:
+    with KeyManager(desk.socket) as keys:
+        allow_backups(keys)
+        made = keys._call(wire.GenerateKey(purpose="wallet", exportable=True), wire.Key)
+    (tmp_path / "password").write_text("correct horse battery staple")
+    export = ("keys", "export", made.id, str(tmp_path / "backup"), "--socket", str(desk.socket))
+    export += ("--password-file", str(tmp_path / "password"), "--policy-on-chain")
+    export += ("--root", "development", "--unsafe-accept-simulated", *desk.chain_flags)
+    with desk.world.undone():
+        contract = desk.world.contract("EnclavePolicy")
+        chain = desk.world.chain
+        chain.transact(
+            contract.functions.removeWorkload(tee_named("tdx").workload()),
+            NodeSender(chain.read(contract.functions.owner())),
+        )
+        refused = answer(desk.run(*export), 4)
+        assert refused["error"]["code"] == "client.enclave-not-verified"
+        assert not (tmp_path / "backup").exists()
+    assert answer(desk.run(*export), 0)["bytes"] > 0
 
 
 def test_doctor_finds_no_fault(desk: Desk) -> None:

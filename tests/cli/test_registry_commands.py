@@ -356,6 +356,8 @@ def test_batch_reports_each_file(desk: Desk, tmp_path: Path) -> None:
     assert text.exit_code == 2
     assert "0 registered, 3 refused; 0 transactions" in text.stdout
     desk.answer("register", *batch, "--with-quote", *desk.chain, *desk.sender(), code=1)
+    socket = ("--socket", str(tmp_path / "no.sock"))
+    desk.answer("register", *batch, *socket, *desk.chain, *desk.sender(), code=1)
 
 
 def test_agent_publishes_under_its_handle(desk: Desk) -> None:

@@ -10,6 +10,7 @@ from typing import Final
 
 from xmtp_tee import hpke
 from xmtp_tee.attestation.evidence import Attestation
+from xmtp_tee.attestation.judgement import WORKLOAD
 from xmtp_tee.backup import sealing
 from xmtp_tee.backup.container import Container, Header, parse
 from xmtp_tee.backup.passwords import password_bytes
@@ -39,7 +40,10 @@ class Backups(EnclaveClient):
     def accept_verdict(self, attestation: Attestation, verdict: Verdict) -> None:
         """Take this connection's enclave for verified by a verdict over its attestation, of any TEE.
 
-        :raises EnclaveNotVerifiedError: if it is another enclave's attestation, or did not verify
+        The verdict must have compared the code with a list of trusted workloads: genuine hardware runs any code.
+
+        :raises EnclaveNotVerifiedError: if it is another enclave's attestation, did not verify, or says nothing of
+        the code
         """
         enclave = self._connection.enclave
         own = (attestation.authority, attestation.transport_key) == (
@@ -49,6 +53,12 @@ class Backups(EnclaveClient):
         if not own or verdict.exit_code is not ExitCode.VERIFIED:
             raise EnclaveNotVerifiedError(
                 "The enclave on this connection is not shown to be one", got=verdict.sentence
+            )
+        if not verdict.passed(WORKLOAD):
+            raise EnclaveNotVerifiedError(
+                "The verdict does not say that the enclave's code is trusted",
+                got=f"{WORKLOAD} not checked",
+                expected="a verdict under a list of workloads",
             )
         self._verified = True
 
@@ -67,7 +77,7 @@ class Backups(EnclaveClient):
         ``password``: 12 bytes or more, stretched by Argon2id inside. ``public_keys``: X25519 (32
         bytes) or X-Wing (1,216). ``successors``: transport keys of other enclaves. ``shares``:
         SLIP-39, threshold and count. A password asks for a verified enclave (:meth:`verify_attestation`
-        on this connection), or for ``unverified_enclave``.
+        on this connection, with the workloads that may have it), or for ``unverified_enclave``.
 
         :raises EnclaveNotVerifiedError: if a secret would go to an enclave that was not verified
         :raises KeyNotExportableError: if the key may not leave; also while the policy forbids it
@@ -190,7 +200,7 @@ class Backups(EnclaveClient):
             if not (self._verified or unverified):
                 raise EnclaveNotVerifiedError(
                     "The enclave on this connection has not been verified, and would get a secret",
-                    expected="verify_attestation first",
+                    expected="verify_attestation first, with the workloads that may have it",
                 )
             enc, ciphertext = hpke.seal(
                 _SUITE, self._connection.enclave.transport_key, SEALED_INPUT_INFO, aad,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -19,9 +20,13 @@ from xmtp_tee.attestation.offline import Trust, judge_offline, workload_of_attes
 from xmtp_tee.attestation.sevsnp.product import ProductLine, Tcb
 from xmtp_tee.attestation.simulator.trust import development_trust
 from xmtp_tee.commands.console import Console
-from xmtp_tee.commands.options import open_chain
+from xmtp_tee.commands.options import open_chain, refuse_unread
 from xmtp_tee.errors import ExitCode, UsageError, XmtpTeeError
 from xmtp_tee.verdict import Check, CheckResult, Verdict
+
+if TYPE_CHECKING:
+    from xmtp_tee.client.chain import Chain
+    from xmtp_tee.client.deployment import Deployment
 
 DEVELOPMENT = "development"
 AMD = "amd"
@@ -41,17 +46,25 @@ class Expectations:
     online: tuple[str | None, Path | None] | None
     accept_simulated: bool
     tcb_floor: Tcb | None = None
+    crls: tuple[Path, ...] = ()
 
 
 def judge(path: Path, expected: Expectations, console: Console) -> Verdict:
     """Return the verdict on the evidence in a file."""
     attestation = Attestation.from_json(_read(path, "evidence").decode(errors="replace"))
+    return judge_attestation(attestation, expected, console)
+
+
+def judge_attestation(
+    attestation: Attestation, expected: Expectations, console: Console
+) -> Verdict:
+    """Return the verdict on evidence."""
     if expected.root is None:
         raise UsageError(
             "evidence is judged under a root, and none is named",
             expected="--root with the vendor's root certificate, --root amd, or --root development",
-            next_command=f"xmtp-tee verify {path} --root development",
         )
+    _require_read(expected, attestation.tee)
     trust = _trust(expected, attestation.tee)
     freshness: Check | None = None
     if expected.online is not None:
@@ -82,11 +95,23 @@ def _finish(verdict: Verdict, freshness: Check | None, *, accept_simulated: bool
     return replace(verdict, checks=tuple(checks), level=level)
 
 
+def _require_read(expected: Expectations, tee: TeeKind) -> None:
+    """Refuse what evidence of this kind is not judged by."""
+    dcap = tee in (TeeKind.SGX, TeeKind.TDX)
+    if not dcap:
+        refuse_unread(f"{tee.label} has no collateral", {"collateral": expected.collateral})
+    if tee is not TeeKind.SEV_SNP:
+        refuse_unread(f"{tee.label} has no TCB floor", {"tcb-floor": expected.tcb_floor})
+    if dcap:
+        refuse_unread(f"{tee.label}'s lists are in its collateral", {"crl": expected.crls})
+
+
 def _trust(expected: Expectations, tee: TeeKind) -> Trust:
     """Return what the evidence is judged by, from the options."""
     floors = {} if expected.tcb_floor is None else dict.fromkeys(ProductLine, expected.tcb_floor)
+    crls = tuple(_read(path, "revocation list") for path in expected.crls)
     if expected.root == DEVELOPMENT:
-        trust = development_trust(tee, expected.at)
+        trust = replace(development_trust(tee, expected.at), crls=crls)
         if expected.collateral is not None:
             trust = replace(trust, collateral=_collateral(expected.collateral))
         return replace(trust, floors=floors) if floors else trust
@@ -97,10 +122,10 @@ def _trust(expected: Expectations, tee: TeeKind) -> Trust:
                 got=expected.root,
                 expected="--root amd, or --root development",
             )
-        return Trust(floors=floors)
+        return Trust(floors=floors, crls=crls)
     root = _certificate(_read(Path(str(expected.root)), "root"))
     if tee is TeeKind.NITRO:
-        return Trust(root=root)
+        return Trust(root=root, crls=crls)
     if expected.collateral is None:
         raise CollateralUnavailableError(
             "the vendor's collateral is needed to judge this evidence",
@@ -130,7 +155,6 @@ def _compare_online(
     rpc_url, deployment = expected.online or (None, None)
     chain, where = open_chain(rpc_url, deployment, console)
     registry = chain.contract("EnclaveRegistry", where.address("EnclaveRegistry"))
-    policy = chain.contract("EnclavePolicy", where.address("EnclavePolicy"))
     limit = int(chain.read(registry.functions.maxBlockAge()))
     age = chain.block().number - attestation.block_number
     on_chain = chain.block(attestation.block_number).hash if age >= 0 else None
@@ -147,19 +171,23 @@ def _compare_online(
         )
     workloads = expected.workloads
     if workloads is None:
-        try:
-            workload = workload_of_attestation(attestation)
-        except XmtpTeeError:
-            workloads = []
-        else:
-            trusted = chain.read(policy.functions.isWorkloadTrusted(workload))
-            workloads = [workload] if trusted else []
+        workloads = trusted_workloads(chain, where, attestation)
     return replace(
         expected,
         workloads=workloads,
         chain_id=where.chain_id,
         registry=bytes.fromhex(where.address("EnclaveRegistry").removeprefix("0x")),
     ), freshness
+
+
+def trusted_workloads(chain: Chain, where: Deployment, attestation: Attestation) -> list[bytes]:
+    """Return the workload that evidence states, if the deployment's policy trusts it; else none."""
+    policy = chain.contract("EnclavePolicy", where.address("EnclavePolicy"))
+    try:
+        workload = workload_of_attestation(attestation)
+    except XmtpTeeError:
+        return []
+    return [workload] if chain.read(policy.functions.isWorkloadTrusted(workload)) else []
 
 
 def read_tcb(text: str) -> Tcb:

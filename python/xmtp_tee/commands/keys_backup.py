@@ -3,49 +3,28 @@
 from __future__ import annotations
 
 import os
-import tempfile
-import time
-from collections.abc import Callable
+import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from xmtp_tee.commands.console import Console
 from xmtp_tee.commands.keys import key_dict, when
-from xmtp_tee.commands.options import hex_bytes, json_option, open_keys, socket_option
+from xmtp_tee.commands.options import (
+    hex_bytes,
+    json_option,
+    open_keys,
+    refuse_unread,
+    socket_option,
+)
+from xmtp_tee.commands.verified_enclave import (
+    EnclaveTrust,
+    enclave_trust_options,
+    require_verified_enclave,
+)
 from xmtp_tee.errors import UsageError
 
-if TYPE_CHECKING:
-    from xmtp_tee.client.key_manager import KeyManager
-
-F = TypeVar("F", bound=Callable[..., Any])
 _FILE = click.Path(path_type=Path, dir_okay=False)
-
-
-def verification_options(function: F) -> F:
-    """Add the options by which the enclave is verified before it gets a password."""
-    for option in (
-        click.option(
-            "--unverified-enclave",
-            is_flag=True,
-            help="Give the password to whoever answers on the socket.",
-        ),
-        click.option("--unsafe-accept-simulated", is_flag=True, help="Accept a development root."),
-        click.option(
-            "--workload", "workloads", multiple=True, metavar="HEX", help="Expect this workload id."
-        ),
-        click.option(
-            "--collateral", type=_FILE, help="The platform's collateral (dcap-qvl's JSON)."
-        ),
-        click.option(
-            "--root",
-            metavar="development|amd|FILE",
-            help="The root under which the enclave is verified before it gets a password.",
-        ),
-    ):
-        function = option(function)
-    return function
 
 
 @click.command("export")
@@ -62,7 +41,7 @@ def verification_options(function: F) -> F:
 @click.option("--shares", metavar="K/N", help="SLIP-39 shares, printed once: any K of N.")
 @click.option("--age", "age", multiple=True, metavar="age1...", help="Write an age file instead.")
 @click.option("--keystore", is_flag=True, help="Write an Ethereum keystore (v3) instead.")
-@verification_options
+@enclave_trust_options
 @socket_option
 @json_option
 def export(
@@ -75,36 +54,44 @@ def export(
     shares: str | None,
     age: tuple[str, ...],
     keystore: bool,
-    root: str | None,
-    collateral: Path | None,
-    workloads: tuple[str, ...],
-    unsafe_accept_simulated: bool,
-    unverified_enclave: bool,
+    trust: EnclaveTrust,
     socket: Path | None,
     console: Console,
 ) -> None:
     """Seal the key KEY_ID, which must have been made exportable, into the new file OUTPUT."""
     if output.exists():
         raise UsageError("The backup's file is there already", got=output)
+    _require_one_form(
+        password=password or password_file is not None,
+        to=public_keys,
+        successor=successors,
+        shares=shares,
+        age=age,
+        keystore=keystore,
+    )
+    threshold = None if shares is None else _threshold(shares)
+    recipients = [hex_bytes(each, "--to", _size(each)) for each in public_keys]
+    enclaves = [hex_bytes(each, "--successor", 32) for each in successors]
     secret = _password(password, password_file, confirm=True)
+    if secret is None:
+        trust.require_unread("The enclave gets no secret from this export")
+    unverified = trust.unsafe_unverified_enclave
     with open_keys(socket) as manager:
-        if secret is not None and not unverified_enclave:
-            _verify(manager, root, collateral, workloads, unsafe_accept_simulated, console)
+        if secret is not None:
+            require_verified_enclave(manager, trust, console)
         mnemonics: tuple[str, ...] = ()
         if age:
             data = manager.export_age(key_id, age)
-        elif keystore:
-            if secret is None:
-                raise UsageError("An Ethereum keystore needs a password", expected="--password")
-            data = manager.export_keystore(key_id, secret, unverified_enclave=unverified_enclave)
+        elif keystore and secret is not None:
+            data = manager.export_keystore(key_id, secret, unverified_enclave=unverified)
         else:
             backup = manager.export_encrypted(
                 key_id,
                 password=secret,
-                public_keys=[hex_bytes(each, "--to", _size(each)) for each in public_keys],
-                successors=[hex_bytes(each, "--successor", 32) for each in successors],
-                shares=None if shares is None else _threshold(shares),
-                unverified_enclave=unverified_enclave,
+                public_keys=recipients,
+                successors=enclaves,
+                shares=threshold,
+                unverified_enclave=unverified,
             )
             data, mnemonics = backup.data, backup.shares
     _write_new(output, data)
@@ -122,7 +109,7 @@ def export(
 @click.option("--private-key-file", type=_FILE, help="X25519 or X-Wing private key, 64 hex digits.")
 @click.option("--exportable", is_flag=True, help="Let the key leave again.")
 @click.option("--label", default="", help="Another label than the backup's.")
-@verification_options
+@enclave_trust_options
 @socket_option
 @json_option
 def import_(
@@ -133,11 +120,7 @@ def import_(
     private_key_file: Path | None,
     exportable: bool,
     label: str,
-    root: str | None,
-    collateral: Path | None,
-    workloads: tuple[str, ...],
-    unsafe_accept_simulated: bool,
-    unverified_enclave: bool,
+    trust: EnclaveTrust,
     socket: Path | None,
     console: Console,
 ) -> None:
@@ -150,10 +133,13 @@ def import_(
     shares = None if shares_file is None else _read(shares_file).decode().split("\n")
     private = None
     if private_key_file is not None:
-        private = hex_bytes(_read(private_key_file).decode().strip(), "private key", 32)
+        private = _private_key(private_key_file)
+    sends_secret = any(each is not None for each in (secret, shares, private))
+    if not sends_secret:
+        trust.require_unread("The enclave gets no secret for this import")
     with open_keys(socket) as manager:
-        if (secret or shares or private) and not unverified_enclave:
-            _verify(manager, root, collateral, workloads, unsafe_accept_simulated, console)
+        if sends_secret:
+            require_verified_enclave(manager, trust, console)
         key = manager.import_from_backup(
             data,
             password=secret,
@@ -161,7 +147,7 @@ def import_(
             private_key=private,
             exportable=exportable,
             label=label,
-            unverified_enclave=unverified_enclave,
+            unverified_enclave=trust.unsafe_unverified_enclave,
         )
     console.result(
         {"key": key_dict(key)},
@@ -195,43 +181,21 @@ def inspect(backup: Path, console: Console) -> None:
     console.result(facts, lines)
 
 
-def _verify(
-    manager: KeyManager,
-    root: str | None,
-    collateral: Path | None,
-    workloads: tuple[str, ...],
-    accept_simulated: bool,
-    console: Console,
-) -> None:
-    """Verify the enclave on this connection by evidence that it makes now, over random bytes."""
-    if root is None:
-        raise UsageError(
-            "The enclave would get a secret, and nothing says under which root to verify it",
-            expected="--root, or --unverified-enclave",
-        )
-    from xmtp_tee.commands.evidence_file import Expectations, judge
-
-    attestation = manager.get_attestation(
-        chain_id=1, enclave_registry=b"\x01" * 20, block_number=0, block_hash=os.urandom(32)
-    )
-    expected = Expectations(
-        root=root,
-        collateral=collateral,
-        workloads=[hex_bytes(each, "--workload", 32) for each in workloads] or None,
-        chain_id=None,
-        registry=None,
-        at=int(time.time()),
-        online=None,
-        accept_simulated=accept_simulated,
-    )
-    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
-        file.write(attestation.to_json())
-        file.flush()
-        verdict = judge(Path(file.name), expected, console)
-    manager.accept_verdict(attestation, verdict)
+def _require_one_form(*, keystore: bool, age: tuple[str, ...], **ways: object) -> None:
+    """Refuse ways in that the chosen form of file does not have."""
+    if keystore:
+        if not ways.pop("password"):
+            raise UsageError("An Ethereum keystore needs a password", expected="--password")
+        refuse_unread("An Ethereum keystore opens by its password alone", {"age": age, **ways})
+    elif age:
+        refuse_unread("An age file opens for its recipients alone", ways)
 
 
 def _password(ask: bool, file: Path | None, *, confirm: bool) -> str | None:
+    if ask and file is not None:
+        raise UsageError(
+            "One password", got="--password and --password-file", expected="one of them"
+        )
     if file is not None:
         return _read(file).decode().split("\n")[0]
     if ask:
@@ -239,11 +203,22 @@ def _password(ask: bool, file: Path | None, *, confirm: bool) -> str | None:
     return None
 
 
+def _private_key(file: Path) -> bytes:
+    try:
+        key = bytes.fromhex(_read(file).decode("ascii").strip().removeprefix("0x"))
+    except ValueError:
+        key = b""
+    if len(key) != 32:
+        # The content is a secret, also where it is malformed.
+        raise UsageError("The private key is malformed", got=file, expected="64 hex digits")
+    return key
+
+
 def _threshold(text: str) -> tuple[int, int]:
-    threshold, _, count = text.partition("/")
-    if not (threshold.isdigit() and count.isdigit()):
-        raise UsageError("Shares are given as K/N", got=text, expected="2/3, for example")
-    return int(threshold), int(count)
+    match = re.fullmatch(r"([0-9]{1,2})/([0-9]{1,2})", text)
+    if match is None:
+        raise UsageError("Shares are given as K/N", got=text[:80], expected="2/3, for example")
+    return int(match[1]), int(match[2])
 
 
 def _size(text: str) -> int:

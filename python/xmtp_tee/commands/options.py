@@ -5,7 +5,7 @@ Nothing heavy is imported at module level: ``--help`` of every command stays qui
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -152,6 +152,22 @@ def open_sender(
         password_file=None if password is None else Path(password.value),
         prompt=lambda text: str(click.prompt(text, hide_input=True, err=True)),
     )
+
+
+def refuse_unread(why: str, given: Mapping[str, object]) -> None:
+    """Refuse options that were given where nothing reads them: an expectation must not be dropped in silence.
+
+    ``given`` maps parameters' names to their values; None, False and () are what was not given.
+
+    :raises UsageError: one of them was given
+    """
+    unread = [
+        "--" + name.replace("_", "-")
+        for name, value in given.items()
+        if not (value is None or value is False or value == ())
+    ]
+    if unread:
+        raise UsageError(f"{why}: an option says nothing here", got=", ".join(unread))
 
 
 def hex_bytes(value: str, name: str, length: int) -> bytes:

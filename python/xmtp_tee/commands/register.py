@@ -17,6 +17,7 @@ from xmtp_tee.commands.options import (
     open_chain,
     open_keys,
     open_sender,
+    refuse_unread,
     sender_options,
     socket_option,
 )
@@ -66,7 +67,7 @@ def register(
     if files:
         if with_quote or agent_id is not None or for_owner is not None:
             raise UsageError("--batch takes no --with-quote, --agent or --for")
-        where.pop("socket")
+        refuse_unread("With --batch no enclave is asked", {"socket": where.pop("socket")})
         submit_batch(console, files, **where)
         return
     with _opened(console, **where) as (keys, registry, sender):

@@ -15,6 +15,7 @@ from xmtp_tee.commands.options import (
     json_option,
     open_chain,
     open_keys,
+    refuse_unread,
     socket_option,
 )
 from xmtp_tee.commands.owners import is_agent, resolve_owner
@@ -45,7 +46,14 @@ if TYPE_CHECKING:
 @click.option(
     "--collateral",
     type=click.Path(path_type=Path),
-    help="The platform's collateral (dcap-qvl's JSON); the development root has its own.",
+    help="SGX, TDX: the platform's collateral (dcap-qvl's JSON); the development root has its own.",
+)
+@click.option(
+    "--crl",
+    "crls",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Nitro, SEV-SNP: a revocation list of the vendor's (DER). Repeat it for every issuer.",
 )
 @click.option(
     "--workload", "workloads", multiple=True, metavar="HEX", help="Expect this workload id."
@@ -85,6 +93,7 @@ def verify(
     root: str | None,
     tcb_floor: str | None,
     collateral: Path | None,
+    crls: tuple[Path, ...],
     workloads: tuple[str, ...],
     chain_id: int | None,
     registry: str | None,
@@ -105,13 +114,26 @@ def verify(
     entry is compared with the enclave, field by field. With --trusted-block the node is believed in nothing.
     """
     if (_is_address(subject) or is_agent(subject)) and not Path(subject).exists():
-        if trusted_block is not None and socket is not None:
-            raise UsageError("--trusted-block asks no enclave", got="--socket too")
+        refuse_unread(
+            "An OWNER's entry is judged by what the chain verified",
+            {
+                "root": root,
+                "tcb-floor": tcb_floor,
+                "collateral": collateral,
+                "crl": crls,
+                "workload": workloads,
+                "chain-id": chain_id,
+                "registry": registry,
+                "at": at,
+                "online": online,
+            },
+        )
         if trusted_block is None:
             verdict = _owner(
                 subject, identity_key, socket, rpc_url, deployment, console, unsafe_accept_simulated
             )
         else:
+            refuse_unread("With --trusted-block no enclave is asked", {"socket": socket})
             verdict = _proven(
                 subject,
                 identity_key,
@@ -121,8 +143,20 @@ def verify(
                 accept_simulated=unsafe_accept_simulated,
             )
     else:
-        if trusted_block is not None:
-            raise UsageError("--trusted-block goes with an OWNER", got=subject[:80])
+        refuse_unread(
+            "A FILE has no entry on chain",
+            {"trusted-block": trusted_block, "identity-key": identity_key, "socket": socket},
+        )
+        if online:
+            refuse_unread(
+                "With --online the deployment says which chain and registry",
+                {"chain-id": chain_id, "registry": registry},
+            )
+        else:
+            refuse_unread(
+                "No chain is asked of a FILE without --online",
+                {"rpc-url": rpc_url, "deployment": deployment},
+            )
         from xmtp_tee.commands import evidence_file
 
         verdict = evidence_file.judge(
@@ -136,6 +170,7 @@ def verify(
                 at=int(time.time()) if at is None else at,
                 online=(rpc_url, deployment) if online else None,
                 accept_simulated=unsafe_accept_simulated,
+                crls=crls,
                 tcb_floor=None if tcb_floor is None else evidence_file.read_tcb(tcb_floor),
             ),
             console,

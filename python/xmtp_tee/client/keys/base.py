@@ -60,7 +60,7 @@ class EnclaveClient:
         self._connection = EnclaveConnection(socket_path, timeout, caller, transport_key)
         self._asking = threading.local()
         self._verified = False
-        """Whether this connection's enclave was verified by its attestation."""
+        """Whether this connection's enclave was verified by its attestation, and its code is among the trusted."""
         self._state_receipts = state_receipts
         try:
             self.check_freshness()

@@ -9,6 +9,7 @@ from xmtp_tee.attestation.address import checksum_address
 from xmtp_tee.attestation.certificate import KeyBundleCertificate
 from xmtp_tee.attestation.collateral import Collateral
 from xmtp_tee.attestation.evidence import Attestation
+from xmtp_tee.attestation.judgement import WORKLOAD, Expectations
 from xmtp_tee.client.answers import address, attestation_of, built, certificate_of
 from xmtp_tee.client.errors import EnclaveMismatchError
 from xmtp_tee.client.keys.base import EnclaveClient
@@ -16,7 +17,6 @@ from xmtp_tee.verdict import Verdict
 from xmtp_tee.wire import messages as wire
 
 if TYPE_CHECKING:
-    from xmtp_tee.attestation.judgement import Expectations
     from xmtp_tee.attestation.offline import Trust
 
 
@@ -61,14 +61,14 @@ class KeyProofs(EnclaveClient):
         raise.
 
         To verify another enclave's, use :func:`xmtp_tee.attestation.judge.verify_attestation`.
-        ``expected_workloads``: 32-byte workload ids; without them that line says ``not checked``.
+        ``expected_workloads``: 32-byte workload ids; without them that line says ``not checked``, and the enclave
+        gets no password, share or data key on this connection.
 
         :raises EnclaveMismatchError: if it attests another enclave than the one on this connection
         :raises InvalidEvidenceError: if it proves nothing
         :raises UnavailableError: if collateral is not in force
         :raises RefusedByPolicyError: if it is genuine, and refused
         """
-        from xmtp_tee.attestation.judgement import Expectations
         from xmtp_tee.attestation.offline import Trust
 
         trust = Trust(root=root_ca_der, collateral=collateral)
@@ -92,7 +92,8 @@ class KeyProofs(EnclaveClient):
 
         self._require_own(attestation)
         verdict = verify_offline(attestation, trust, now, expected)
-        self._verified = True
+        # Genuine hardware runs any code: only trusted code may have secrets.
+        self._verified = verdict.passed(WORKLOAD)
         return verdict
 
     def certify_key_bundle(
