@@ -16,11 +16,15 @@ from tests.support.maker import Maker
 from xmtp_tee.attestation.address import parse_address
 from xmtp_tee.attestation.errors import FieldError
 from xmtp_tee.client.accounts import LocalSender
+from xmtp_tee.client.batch_plan import (
+    TRANSACTION_GAS_LIMIT,
+    TRANSACTION_SIZE_LIMIT,
+    plan,
+)
 from xmtp_tee.client.chain_errors import SenderError
 from xmtp_tee.client.intent_file import intent_from_json, intent_to_json
 from xmtp_tee.client.intents import IntentInvalid, IntentKind, OwnerIntent
-from xmtp_tee.client.proof import CERTIFICATE_SIZE, encode_proof
-from xmtp_tee.client.relay import TRANSACTION_GAS_LIMIT, plan
+from xmtp_tee.client.proof import encode_proof
 from xmtp_tee.client.signing import sign_intent_offline
 from xmtp_tee.hashing import keccak256
 
@@ -220,17 +224,34 @@ WALLET = publishing(signature=b"\x01" * 400)
 QUOTED = publishing(signature=b"\x01" * 65, proof=SIGNED.proof + bytes(5_000))
 
 
-@given(st.lists(st.sampled_from([SIGNED, WALLET, QUOTED]), max_size=130))
+LARGE = publishing(signature=b"\x01" * 100_000)
+
+
+@given(
+    st.lists(st.sampled_from([SIGNED, WALLET, QUOTED, LARGE]), max_size=130),
+    st.sampled_from([1, 2, 4, 64]),
+)
 def test_every_entry_is_in_one_batch_in_order_and_every_batch_fits(
-    intents: list[OwnerIntent],
+    intents: list[OwnerIntent], generosity: int
 ) -> None:
-    batches = plan(intents)
+    batches = plan(intents, generosity=generosity)
     assert [place for batch in batches for place in batch.places] == list(range(len(intents)))
     for batch in batches:
         assert batch.places
         assert batch.gas < TRANSACTION_GAS_LIMIT
         # What the registry asks for before it begins, per entry.
         assert batch.gas > 150_000 * len(batch.places)
+        signatures = sum(len(intents[place].signature) for place in batch.places)
+        assert signatures < TRANSACTION_SIZE_LIMIT
+        # EIP-7623: less gas than this makes a transaction invalid.
+        assert batch.gas > 21_000 + 40 * signatures
+
+
+def test_generosity_ends_at_what_a_transaction_has_for_an_entry() -> None:
+    gas = [plan([QUOTED], generosity=generosity)[0].gas for generosity in (1, 2, 4)]
+    assert gas[0] < gas[1] == gas[2] == TRANSACTION_GAS_LIMIT - 1
+    plain = [plan([SIGNED], generosity=generosity)[0].gas for generosity in (1, 2, 4)]
+    assert plain[0] < plain[1] < plain[2] < TRANSACTION_GAS_LIMIT - 1
 
 
 def test_hundred_plain_owners_fit_one_transaction() -> None:
@@ -238,7 +259,9 @@ def test_hundred_plain_owners_fit_one_transaction() -> None:
 
 
 def test_entry_larger_than_a_transaction_is_refused() -> None:
-    monster = replace(SIGNED, proof=SIGNED.proof + b"\x01" * 700_000)
-    assert len(monster.proof) > CERTIFICATE_SIZE
-    with pytest.raises(IntentInvalid, match="does not fit"):
-        plan([monster])
+    for monster in (
+        replace(SIGNED, proof=SIGNED.proof + b"\x01" * 700_000),
+        replace(SIGNED, signature=b"\x01" * TRANSACTION_SIZE_LIMIT),
+    ):
+        with pytest.raises(IntentInvalid, match="does not fit"):
+            plan([SIGNED, monster])

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import cast
 
 import pytest
+from web3.types import TxReceipt
 
 from tests.client.registry_support import HOUR, account, certificate_for, publication
 from tests.support.maker import Maker
@@ -13,13 +16,17 @@ from xmtp_tee.attestation.address import checksum_address, parse_address
 from xmtp_tee.attestation.certificate import ethereum_signature
 from xmtp_tee.attestation.errors import CertificateSignerMismatchError
 from xmtp_tee.attestation.retirement import retirement_digest
-from xmtp_tee.client.chain_errors import ContractRefused
+from xmtp_tee.client import relay
+from xmtp_tee.client.batch_plan import TRANSACTION_GAS_LIMIT, Batch
+from xmtp_tee.client.chain import Receipt
+from xmtp_tee.client.chain_errors import ContractRefused, TransactionNotMined
 from xmtp_tee.client.intent_file import intent_from_json, intent_to_json
 from xmtp_tee.client.intents import IntentInvalid, IntentKind, OwnerIntent
 from xmtp_tee.client.proof import encode_proof
 from xmtp_tee.client.published import Standing
 from xmtp_tee.client.registry_reader import RegistryReader
-from xmtp_tee.client.relay import Relayer, retire_enclave
+from xmtp_tee.client.relay import Outcome, Relayer, retire_enclave
+from xmtp_tee.client.revert import decode_revert
 from xmtp_tee.client.signing import sign_intent
 from xmtp_tee.errors import ExitCode
 
@@ -35,6 +42,10 @@ def relayer(world: World) -> Relayer:
 def standing(world: World, intent: OwnerIntent) -> Standing:
     owner = checksum_address(intent.owner)
     return world.reader.find(owner, intent.identity_key).standing
+
+
+def contract_error(outcome: Outcome) -> str | None:
+    return outcome.refusal.error_name if isinstance(outcome.refusal, ContractRefused) else None
 
 
 def refused_as(relayer: Relayer, intent: OwnerIntent, name: str) -> None:
@@ -163,8 +174,7 @@ def test_bad_entries_sink_no_other_and_say_why(
     stolen = replace(publication(world, maker, account(6)), signature=good[0].signature)
     unknown = publication(world, Maker("nobody"), account(7))
     report = relayer.register_all([good[0], expired, good[1], stolen, unknown, good[2], good[3]])
-    names = [o.refusal.error_name if o.refusal else None for o in report.outcomes]
-    assert names == [
+    assert [contract_error(outcome) for outcome in report.outcomes] == [
         None,
         "SignatureExpired",
         None,
@@ -206,10 +216,21 @@ def test_entry_that_only_fails_behind_another_is_reported_from_the_chain(
     report = relayer.register_all(twice)
     assert report.outcomes[0].done
     refusal = report.outcomes[1].refusal
-    assert refusal is not None
+    assert isinstance(refusal, ContractRefused)
     assert refusal.error_name == "OwnerSignatureInvalid"
     assert refusal.transaction == report.receipts[0].transaction
     assert refusal.as_dict()["contract_error"] == "OwnerSignatureInvalid"
+
+
+def wallet_registration(world: World, maker: Maker, wallet: str) -> OwnerIntent:
+    certificate = certificate_for(world, maker, wallet)
+    return OwnerIntent.publishing(
+        IntentKind.REGISTER,
+        certificate,
+        encode_proof(certificate, maker.authority),
+        nonce=0,
+        deadline=world.now + HOUR,
+    )
 
 
 def test_contract_wallets_signature_is_brought_as_it_is(
@@ -217,17 +238,79 @@ def test_contract_wallets_signature_is_brought_as_it_is(
 ) -> None:
     wallet = "0x" + "57" * 20
     world.chain.request("anvil_setCode", wallet, AGREEABLE_WALLET)
-    certificate = certificate_for(world, maker, wallet)
-    intent = OwnerIntent.publishing(
-        IntentKind.REGISTER,
-        certificate,
-        encode_proof(certificate, maker.authority),
-        nonce=0,
-        deadline=world.now + HOUR,
-    )
+    intent = wallet_registration(world, maker, wallet)
     plain = publication(world, maker, account(2), label="plain")
     report = relayer.register_all([intent.signed(b"\x01" * 300), plain])
     assert report.refused == ()
+
+
+def test_attack_entry_that_fits_no_transaction_sinks_no_other(
+    world: World, maker: Maker, relayer: Relayer
+) -> None:
+    monster = replace(publication(world, maker, account(1)), signature=b"\x01" * 1_100_000)
+    good = [publication(world, maker, account(n), label=f"{n}") for n in (2, 3)]
+    report = relayer.register_all([good[0], monster, good[1]])
+    assert [outcome.done for outcome in report.outcomes] == [True, False, True]
+    assert isinstance(report.outcomes[1].refusal, IntentInvalid)
+    assert "does not fit" in str(report.outcomes[1].reason)
+    assert len(report.receipts) == 1
+
+
+def test_attack_entry_with_evidence_that_starves_in_every_round_loses_no_report(
+    world: World, maker: Maker, relayer: Relayer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = publication(world, maker, account(1))
+    quoted = replace(plain, proof=plain.proof + bytes(4_000))
+    monkeypatch.setattr(Relayer, "_require_mine", lambda self, intent: None)
+    sent: list[tuple[tuple[int, ...], int]] = []
+
+    def starve(
+        intents: Sequence[OwnerIntent],
+        places: Sequence[int],
+        gas: int,
+        outcomes: dict[int, Outcome],
+    ) -> list[Receipt]:
+        sent.append((tuple(places), gas))
+        receipt = Receipt(f"0x{len(sent):064x}", len(sent), gas, cast("TxReceipt", {}))
+        starved = decode_revert(b"", transaction=receipt.transaction)
+        outcomes.update({place: Outcome(intents[place], receipt, starved) for place in places})
+        return [receipt]
+
+    monkeypatch.setattr(relayer, "_register_batch", starve)
+    report = relayer.register_all([quoted, plain])
+    # The entry with evidence: its usual gas, then all that a transaction has, and not the same again.
+    assert [places for places, _ in sent] == [(0, 1), (0,), (1,), (1,)]
+    assert all(gas < TRANSACTION_GAS_LIMIT for _, gas in sent)
+    assert [receipt.block_number for receipt in report.receipts] == [1, 2, 3, 4]
+    assert [o.receipt and o.receipt.block_number for o in report.outcomes] == [2, 4]
+    assert not any(outcome.done for outcome in report.outcomes)
+
+
+def test_chain_that_is_lost_after_the_first_transaction_loses_no_report(
+    world: World, maker: Maker, relayer: Relayer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    intents = [publication(world, maker, account(n), label=f"{n}") for n in range(1, 4)]
+    cut = [Batch((0, 1), 2**23), Batch((2,), 2**23)]
+    monkeypatch.setattr(relay, "plan", lambda them, generosity: cut if len(them) == 3 else cut[:0])
+    sent = relayer._send
+
+    def send_once(entries: Sequence[OwnerIntent], gas: int) -> Receipt:
+        monkeypatch.setattr(relayer, "_send", lost)
+        return sent(entries, gas)
+
+    def lost(entries: Sequence[OwnerIntent], gas: int) -> Receipt:
+        raise TransactionNotMined("the transaction was sent and is not mined yet", got="0x12")
+
+    monkeypatch.setattr(relayer, "_send", send_once)
+    report = relayer.register_all(intents)
+    assert [outcome.done for outcome in report.outcomes] == [True, True, False]
+    assert isinstance(report.outcomes[2].refusal, TransactionNotMined)
+    assert len(report.receipts) == 1
+    monkeypatch.setattr(relayer, "_send", lost)
+    cut[:] = [Batch((0,), 2**23)] * 3
+    others = [publication(world, maker, account(n), label=f"{n}") for n in (4, 5, 6)]
+    with pytest.raises(TransactionNotMined):
+        relayer.register_all(others)
 
 
 def test_batch_takes_registrations_only(world: World, maker: Maker, relayer: Relayer) -> None:

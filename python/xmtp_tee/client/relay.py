@@ -3,48 +3,54 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from eth_abi.abi import encode
 from web3.contract.contract import ContractFunction
 
 from xmtp_tee.attestation.address import checksum_address, parse_address
 from xmtp_tee.attestation.retirement import require_retirement_signed
 from xmtp_tee.client.accounts import Sender
+from xmtp_tee.client.batch_plan import (
+    TRANSACTION_GAS_LIMIT,
+    brings_evidence,
+    plan,
+    require_fits,
+)
 from xmtp_tee.client.chain import Chain, Receipt
 from xmtp_tee.client.chain_errors import ContractRefused
 from xmtp_tee.client.deployment import Deployment
 from xmtp_tee.client.intents import IntentInvalid, IntentKind, OwnerIntent
-from xmtp_tee.client.proof import CERTIFICATE_SIZE
 from xmtp_tee.client.registry_reader import RegistryReader
 from xmtp_tee.client.revert import NO_REASON, decode_revert
+from xmtp_tee.errors import XmtpTeeError
 
-TRANSACTION_GAS_LIMIT = 2**24
-"""EIP-7825: no transaction may carry more gas."""
-# The registry gives every entry an equal share of what is left and refuses less than 150,000 for each; what a share
-# leaves over goes on to the entries behind it. A contract wallet may be deployed and asked, evidence be verified.
-_PLAIN_GAS = 152_000
-_WALLET_GAS = 800_000
-_EVIDENCE_GAS = 8_000_000
-_OVERHEAD_GAS = 60_000
 # An entry that had too little gas is sent again, in batches with so many times more for each.
 _GENEROSITY = (1, 2, 4)
-_ACCOUNT_SIGNATURE = 65
-_REGISTRATION = "(address,bytes,bytes,bytes,bytes,uint256,bytes)"
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one entry: registered in ``receipt``'s transaction, or refused for ``refusal``."""
+    """What became of one entry: registered in ``receipt``'s transaction, or not, for ``refusal``.
+
+    A refusal is the contract's (``ContractRefused``); or the entry fits no transaction (``IntentInvalid``); or the
+    chain was lost after other entries had been registered (``UnavailableError``), and it may come to be registered.
+    """
 
     intent: OwnerIntent
     receipt: Receipt | None
-    refusal: ContractRefused | None
+    refusal: XmtpTeeError | None
 
     @property
     def done(self) -> bool:
         """Whether the bundle is registered."""
         return self.refusal is None
+
+    @property
+    def reason(self) -> str | None:
+        """The refusal in words; None if the bundle is registered."""
+        if isinstance(self.refusal, ContractRefused):
+            return self.refusal.text
+        return None if self.refusal is None else str(self.refusal)
 
     def as_dict(self) -> dict[str, object]:
         """Return the outcome as ``--json`` prints it."""
@@ -75,14 +81,6 @@ class BatchReport:
         return sum(receipt.gas_used for receipt in self.receipts)
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Entries of one transaction: their places among the intents, and the transaction's gas limit."""
-
-    places: tuple[int, ...]
-    gas: int
-
-
 class Relayer:
     """Sends what others signed, at the sender's cost. It can change nothing of what they signed."""
 
@@ -105,17 +103,19 @@ class Relayer:
         try:
             return self._chain.transact(self._call(intent), self._sender)
         except ContractRefused as refused:
-            if refused.error_name != "AttestationNotNewer" or not _brings_evidence(intent):
+            if refused.error_name != "AttestationNotNewer" or not brings_evidence(intent):
                 raise
         return self._chain.transact(self._call(intent.without_evidence()), self._sender)
 
     def register_all(self, intents: Sequence[OwnerIntent]) -> BatchReport:
         """Register many owners' bundles in as few transactions as the gas limit allows.
 
-        Each entry stands for itself: what the registry refuses is in the report, with its reason, and stops no
-        other. What is refused already in the rehearsal is not sent.
+        Each entry stands for itself: what the registry refuses, or what fits no transaction, is in the report, with
+        its reason, and stops no other. What is refused already in the rehearsal is not sent. Once something was
+        registered, a failure of the chain is in the report too, for the entries that it left open.
 
         :raises IntentInvalid: an intent is no registration, unsigned, of another deployment, or not certified
+        :raises XmtpTeeError: the chain fails, or refuses a batch as a whole, before anything was registered
         """
         for intent in intents:
             if intent.kind is not IntentKind.REGISTER:
@@ -125,12 +125,16 @@ class Relayer:
             self._require_mine(intent)
         outcomes: dict[int, Outcome] = {}
         receipts: list[Receipt] = []
-        pending = list(range(len(intents)))
-        for generosity in _GENEROSITY:
-            for batch in plan([intents[place] for place in pending], generosity=generosity):
-                places = [pending[index] for index in batch.places]
-                receipts += self._register_batch(intents, places, batch.gas, outcomes)
-            pending = [place for place in pending if _starved(outcomes[place])]
+        try:
+            for places, gas in _rounds(intents, outcomes):
+                receipts += self._register_batch(intents, places, gas, outcomes)
+        except XmtpTeeError as lost:
+            if not receipts:
+                raise
+            for place in places:
+                outcomes[place] = Outcome(intents[place], None, lost)
+            for place, intent in enumerate(intents):
+                outcomes.setdefault(place, Outcome(intent, None, lost))
         ordered = tuple(outcomes[place] for place in range(len(intents)))
         return BatchReport(ordered, tuple(receipts))
 
@@ -225,61 +229,34 @@ def retire_enclave(
     return reader.chain.transact(function, sender)
 
 
-def plan(
-    intents: Sequence[OwnerIntent], *, limit: int = TRANSACTION_GAS_LIMIT, generosity: int = 1
-) -> list[Batch]:
-    """Cut registrations into transactions below the gas limit, in their order. No I/O.
+def _rounds(
+    intents: Sequence[OwnerIntent], outcomes: dict[int, Outcome]
+) -> Iterator[tuple[list[int], int]]:
+    """Yield the places of each transaction to be sent, and its gas limit; a starved entry comes again with more gas.
 
-    :raises IntentInvalid: one alone does not fit
+    Notes what fits no transaction; the caller notes the outcomes of a batch before it takes the next one.
     """
-    return list(_planned(intents, limit, generosity))
-
-
-def _planned(intents: Sequence[OwnerIntent], limit: int, generosity: int) -> Iterator[Batch]:
-    batch = Batch((), _OVERHEAD_GAS)
-    share = calldata = 0
+    pending = []
     for place, intent in enumerate(intents):
-        need = _gas_of(intent) * generosity
-        wider = max(share, need)
-        more = calldata + _calldata_gas(intent)
-        gas = _OVERHEAD_GAS + more + wider * (len(batch.places) + 1)
-        if gas >= limit and batch.places:
-            yield replace(batch, gas=_sent(batch.gas, limit))
-            batch, wider, more = Batch((), 0), need, _calldata_gas(intent)
-            gas = _OVERHEAD_GAS + more + wider
-        if gas >= limit:
-            raise IntentInvalid(
-                "the registration does not fit a transaction",
-                got=f"{gas} gas",
-                expected=f"< {limit}",
-            )
-        share, calldata = wider, more
-        batch = replace(batch, places=(*batch.places, place), gas=gas)
-    if batch.places:
-        yield replace(batch, gas=_sent(batch.gas, limit))
-
-
-def _sent(gas: int, limit: int) -> int:
-    """Return the gas limit of a transaction that needs ``gas``: what is not used is not paid."""
-    return min(gas * 4 // 3, limit - 1)
-
-
-def _gas_of(intent: OwnerIntent) -> int:
-    gas = _PLAIN_GAS if len(intent.signature) == _ACCOUNT_SIGNATURE else _WALLET_GAS
-    return _EVIDENCE_GAS if _brings_evidence(intent) else gas
-
-
-def _calldata_gas(intent: OwnerIntent) -> int:
-    """Return an entry's share of the transaction's intrinsic gas: 16 for a byte that is not zero, else 4 (EIP-2028)."""
-    encoded = encode([_REGISTRATION], [intent.arguments])
-    return 16 * len(encoded) - 12 * encoded.count(0)
+        try:
+            require_fits(intent)
+        except IntentInvalid as too_large:
+            outcomes[place] = Outcome(intent, None, too_large)
+        else:
+            pending.append(place)
+    for generosity in _GENEROSITY:
+        again = []
+        for batch in plan([intents[place] for place in pending], generosity=generosity):
+            places = [pending[index] for index in batch.places]
+            yield places, batch.gas
+            # Who had a whole transaction gets no more: the refusal stands.
+            if len(places) > 1 or batch.gas < TRANSACTION_GAS_LIMIT - 1:
+                again += [place for place in places if _starved(outcomes[place])]
+        pending = again
 
 
 def _starved(outcome: Outcome) -> bool:
     """Whether an entry was refused on chain for want of gas alone: then no reason comes back."""
     refusal = outcome.refusal
-    return outcome.receipt is not None and refusal is not None and refusal.error_name == NO_REASON
-
-
-def _brings_evidence(intent: OwnerIntent) -> bool:
-    return len(intent.proof) > CERTIFICATE_SIZE
+    mined = outcome.receipt is not None
+    return mined and isinstance(refusal, ContractRefused) and refusal.error_name == NO_REASON

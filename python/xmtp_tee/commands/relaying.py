@@ -142,7 +142,7 @@ def report_batch(console: Console, files: tuple[Path, ...], report: BatchReport)
         [
             str(file),
             outcome.intent.owner.hex(),
-            "registered" if outcome.refusal is None else f"refused: {outcome.refusal.text}",
+            "registered" if outcome.done else f"refused: {outcome.reason}",
         ]
         for file, outcome in zip(files, report.outcomes, strict=True)
     ]
