@@ -55,6 +55,23 @@ def test_wrong_password_says_neither_password_nor_key(keystore: Path) -> None:
     assert refused.value.__suppress_context__
 
 
+@pytest.mark.parametrize("content", [b"[" * 100_000, b"\xff\xfe", b"{}", b"[]", b"7"])
+def test_file_that_is_no_keystore_is_refused(
+    keystore: Path, password_file: Path, content: bytes
+) -> None:
+    keystore.write_bytes(content)
+    with pytest.raises(SenderError):
+        from_keystore("owner", password_file=password_file, prompt=None)
+
+
+def test_password_file_that_is_no_text_is_not_repeated(keystore: Path, tmp_path: Path) -> None:
+    (tmp_path / "binary").write_bytes(b"wrong-secret\xff")
+    with pytest.raises(SenderError) as refused:
+        from_keystore("owner", password_file=tmp_path / "binary", prompt=None)
+    assert "wrong-secret" not in str(refused.value.as_dict())
+    assert refused.value.__suppress_context__
+
+
 def test_missing_keystore_names_the_folder(keystore: Path) -> None:
     with pytest.raises(SenderError, match="no such keystore"):
         from_keystore("nobody", password_file=None, prompt=None)

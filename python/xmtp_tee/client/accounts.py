@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +15,7 @@ from hexbytes import HexBytes
 from web3 import Web3
 from web3.types import RPCEndpoint, TxParams
 
+from xmtp_tee.attestation.json_text import load_json
 from xmtp_tee.client.chain_errors import SenderError
 
 
@@ -109,7 +109,7 @@ def from_keystore(
             next_command="cast wallet import NAME --interactive",
         )
     try:
-        keyfile = json.loads(path.read_text(encoding="utf-8"))
+        keyfile = load_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise SenderError("the keystore cannot be read", got=path, cause=str(error)) from error
     password = _password(password_file, prompt, path)
@@ -158,6 +158,9 @@ def _password(file: Path | None, prompt: Callable[[str], str] | None, keystore: 
             raise SenderError(
                 "the password file cannot be read", got=file, cause=error.strerror
             ) from error
+        except UnicodeDecodeError:
+            # The library's own message is dropped: it quotes the password.
+            raise SenderError("the password file is not text", got=file, expected="UTF-8") from None
         return lines[0] if lines else ""
     if prompt is None:
         raise SenderError(

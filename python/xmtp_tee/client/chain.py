@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, cast
-from urllib.parse import urlsplit
 
 import requests
 from eth_typing import BlockNumber, ChecksumAddress
@@ -38,6 +37,7 @@ from xmtp_tee.client.chain_errors import (
     WrongChain,
 )
 from xmtp_tee.client.revert import decode_revert
+from xmtp_tee.client.urls import http_url
 
 # A gas estimate is exact for the state it saw; the state may have moved on when the transaction is mined.
 _GAS_MARGIN_PERCENT = 115
@@ -268,9 +268,5 @@ def _without_address(error: requests.RequestException) -> str:
 
 
 def _host(rpc_url: str) -> str:
-    parts = urlsplit(rpc_url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ChainUnavailable(
-            "this is not an RPC address", got=rpc_url[:40], expected="http://... or https://..."
-        )
+    parts = http_url(rpc_url, "an Ethereum node (RPC)")
     return f"{parts.scheme}://{parts.hostname}" + (f":{parts.port}" if parts.port else "")

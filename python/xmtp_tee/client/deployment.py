@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+from xmtp_tee.attestation.json_text import load_json
 from xmtp_tee.client.chain_errors import DeploymentInvalid
 
 T = TypeVar("T")
@@ -83,7 +84,7 @@ class Deployment:
     def load(cls, path: Path) -> Deployment:
         """Read and check a deployment file."""
         try:
-            data = json.loads(path.read_text(encoding="utf-8"))
+            data = load_json(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             raise DeploymentInvalid(
                 "there is no such deployment file",

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from xmtp_tee.attestation.freshness import ANCHOR_CHAIN_SIZE, FreshnessStatement
+from xmtp_tee.attestation.json_text import load_json
 from xmtp_tee.attestation.statements import require_signed_by
 from xmtp_tee.client.errors import EnclaveMismatchError, ReceiptsUnreadableError
 from xmtp_tee.wire import messages as wire
@@ -76,7 +77,7 @@ class ReceiptBook:
 
     def _read(self) -> dict[str, StateReceipt]:
         try:
-            document = json.loads(self._path.read_text(encoding="utf-8"))
+            document = load_json(self._path.read_text(encoding="utf-8"))
             if document["format"] != _FORMAT:
                 raise ValueError("another format")
             receipts = [StateReceipt(**each) for each in document["receipts"]]

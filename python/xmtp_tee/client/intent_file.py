@@ -7,6 +7,7 @@ import json
 from xmtp_tee.attestation.address import checksum_address, parse_address
 from xmtp_tee.attestation.errors import FieldError
 from xmtp_tee.attestation.fields import parse_hex
+from xmtp_tee.attestation.json_text import JsonTextError, load_json
 from xmtp_tee.client.intents import IntentInvalid, IntentKind, OwnerIntent
 from xmtp_tee.client.proof import ProofError
 
@@ -47,8 +48,8 @@ def intent_from_json(text: str) -> OwnerIntent:
     :raises IntentInvalid: a field is missing, unknown or malformed
     """
     try:
-        document = json.loads(text)
-    except ValueError as error:
+        document = load_json(text)
+    except JsonTextError as error:
         raise IntentInvalid("the intent is not JSON", cause=str(error)) from error
     if not isinstance(document, dict) or set(document) != _FIELDS:
         raise IntentInvalid(
@@ -58,7 +59,7 @@ def intent_from_json(text: str) -> OwnerIntent:
         raise IntentInvalid(
             "the intent has another format", got=document["format"], expected=FORMAT
         )
-    if document["intent"] not in set(IntentKind):
+    if document["intent"] not in [kind.value for kind in IntentKind]:
         raise IntentInvalid(
             "the intent is of an unknown kind",
             got=str(document["intent"])[:40],
@@ -88,6 +89,11 @@ def intent_from_json(text: str) -> OwnerIntent:
 
 def _decimal(value: object) -> int:
     # 78 digits hold every uint256.
-    if not isinstance(value, str) or not value.isascii() or not value.isdigit() or len(value) > 78:
+    if (
+        not isinstance(value, str)
+        or not value.isascii()
+        or not value.isdecimal()
+        or len(value) > 78
+    ):
         raise FieldError("nonce must be decimal digits.", got=str(value)[:80])
     return int(value)

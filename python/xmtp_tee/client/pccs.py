@@ -20,6 +20,7 @@ from xmtp_tee.attestation.collateral import MAX_TEXT_SIZE, Collateral
 from xmtp_tee.attestation.kinds import TeeKind
 from xmtp_tee.attestation.pck import read_pck_extension
 from xmtp_tee.attestation.quote import Quote, parse_quote
+from xmtp_tee.client.urls import http_url
 from xmtp_tee.errors import InvalidEvidenceError, UnavailableError, UsageError
 
 INTEL_PCS_URL = "https://api.trustedservices.intel.com"
@@ -174,15 +175,8 @@ def family_of(quote: bytes | Quote) -> tuple[TeeKind, bytes, str]:
 
 
 def _require_url(url: str) -> str:
-    try:
-        parts = urlsplit(url)
-        port_is_number = parts.port is None or parts.port > 0
-    except ValueError:
-        parts, port_is_number = urlsplit(""), False
-    plain = not (parts.username or parts.password or parts.query or parts.fragment)
-    if parts.scheme not in ("http", "https") or not parts.hostname or not plain:
-        port_is_number = False
-    if not port_is_number:
+    parts = http_url(url, "a collateral service")
+    if parts.username or parts.password or parts.query or parts.fragment:
         # The address itself is not repeated: it may hold a password.
         raise UsageError(
             "this is no address of a collateral service",

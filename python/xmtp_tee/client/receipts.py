@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 
 from xmtp_tee.attestation.address import checksum_address
+from xmtp_tee.attestation.json_text import load_json
 from xmtp_tee.attestation.statements import Receipt
 from xmtp_tee.audit.entry import AuditEntry
 from xmtp_tee.audit.verify import verify_receipt
@@ -88,13 +89,13 @@ class OperationReceipt:
         :raises CertificateInvalidError: if that authority did not sign it
         """
         try:
-            document = json.loads(text)
+            document = load_json(text)
             if not isinstance(document, dict) or document.get("format") != FORMAT:
                 raise ValueError(f"the format is not {FORMAT}")
             receipt = Receipt(
                 store_id=bytes.fromhex(document["storeId"]),
                 log_id=bytes.fromhex(document["logId"]),
-                counter=int(document["counter"]),
+                counter=_natural(document["counter"]),
                 chain=_bytes(document["chain"]),
                 entry=_bytes(document["entry"]),
             )
@@ -123,6 +124,12 @@ def entry_dict(entry: AuditEntry) -> dict[str, object]:
         "result_sha256": entry.result.hex() or None,
         "epoch": entry.epoch,
     }
+
+
+def _natural(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise ValueError("the counter is no natural number")
+    return value
 
 
 def _bytes(text: str) -> bytes:

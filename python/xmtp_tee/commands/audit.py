@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import click
 
 from xmtp_tee.commands.console import Console, table
+from xmtp_tee.commands.files import read_text
 from xmtp_tee.commands.keys import when
 from xmtp_tee.commands.lazy import LazyGroup
 from xmtp_tee.commands.options import json_option, open_keys, socket_option
-from xmtp_tee.errors import UsageError
 
 if TYPE_CHECKING:
     from xmtp_tee.audit import AuditEntry
@@ -91,10 +91,7 @@ def receipt(file: Path, authority: str, console: Console) -> None:
     from xmtp_tee.attestation.address import parse_address
     from xmtp_tee.client.receipts import OperationReceipt
 
-    try:
-        text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError("the receipt cannot be read", got=file, cause=str(error)) from error
+    text = read_text(file, "receipt")
     found = OperationReceipt.from_json(text, parse_address(authority))
     console.result(
         {"receipt": found.as_dict()},

@@ -20,6 +20,7 @@ from xmtp_tee.attestation.offline import Trust, judge_offline, workload_of_attes
 from xmtp_tee.attestation.sevsnp.product import ProductLine, Tcb
 from xmtp_tee.attestation.simulator.trust import development_trust
 from xmtp_tee.commands.console import Console
+from xmtp_tee.commands.files import read_file
 from xmtp_tee.commands.options import open_chain, refuse_unread
 from xmtp_tee.errors import ExitCode, UsageError, XmtpTeeError
 from xmtp_tee.verdict import Check, CheckResult, Verdict
@@ -51,7 +52,7 @@ class Expectations:
 
 def judge(path: Path, expected: Expectations, console: Console) -> Verdict:
     """Return the verdict on the evidence in a file."""
-    attestation = Attestation.from_json(_read(path, "evidence").decode(errors="replace"))
+    attestation = Attestation.from_json(read_file(path, "evidence").decode(errors="replace"))
     return judge_attestation(attestation, expected, console)
 
 
@@ -109,7 +110,7 @@ def _require_read(expected: Expectations, tee: TeeKind) -> None:
 def _trust(expected: Expectations, tee: TeeKind) -> Trust:
     """Return what the evidence is judged by, from the options."""
     floors = {} if expected.tcb_floor is None else dict.fromkeys(ProductLine, expected.tcb_floor)
-    crls = tuple(_read(path, "revocation list") for path in expected.crls)
+    crls = tuple(read_file(path, "revocation list") for path in expected.crls)
     if expected.root == DEVELOPMENT:
         trust = replace(development_trust(tee, expected.at), crls=crls)
         if expected.collateral is not None:
@@ -123,7 +124,7 @@ def _trust(expected: Expectations, tee: TeeKind) -> Trust:
                 expected="--root amd, or --root development",
             )
         return Trust(floors=floors, crls=crls)
-    root = _certificate(_read(Path(str(expected.root)), "root"))
+    root = _certificate(read_file(Path(str(expected.root)), "root"))
     if tee is TeeKind.NITRO:
         return Trust(root=root, crls=crls)
     if expected.collateral is None:
@@ -135,7 +136,7 @@ def _trust(expected: Expectations, tee: TeeKind) -> Trust:
 
 
 def _collateral(path: Path) -> Collateral:
-    return Collateral.from_json(_read(path, "collateral").decode(errors="replace"))
+    return Collateral.from_json(read_file(path, "collateral").decode(errors="replace"))
 
 
 def _certificate(content: bytes) -> bytes:
@@ -198,12 +199,3 @@ def read_tcb(text: str) -> Tcb:
             "--tcb-floor names no TCB", got=text, expected="four or five numbers from 0 to 255"
         )
     return Tcb(*(int(part) for part in parts))
-
-
-def _read(path: Path, what: str) -> bytes:
-    try:
-        return path.expanduser().read_bytes()
-    except OSError as error:
-        raise UsageError(
-            f"the {what} cannot be read", got=path, cause=error.strerror or type(error).__name__
-        ) from error

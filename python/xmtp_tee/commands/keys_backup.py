@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from xmtp_tee.commands.console import Console
+from xmtp_tee.commands.files import read_file, read_text
 from xmtp_tee.commands.keys import key_dict, when
 from xmtp_tee.commands.options import (
     hex_bytes,
@@ -128,9 +129,9 @@ def import_(
 
     Without a password, shares or private key, the backup must be for this enclave.
     """
-    data = _read(backup)
+    data = read_file(backup, "backup")
     secret = _password(password, password_file, confirm=False)
-    shares = None if shares_file is None else _read(shares_file).decode().split("\n")
+    shares = None if shares_file is None else read_text(shares_file, "file of shares").split("\n")
     private = None
     if private_key_file is not None:
         private = _private_key(private_key_file)
@@ -162,7 +163,7 @@ def inspect(backup: Path, console: Console) -> None:
     """Show what the file BACKUP says of itself. Nothing of it is verified before it is opened."""
     from xmtp_tee.backup.container import parse
 
-    header = parse(_read(backup)).header
+    header = parse(read_file(backup, "backup")).header
     ways = [str(way.__struct_config__.tag) for way in header.ways]
     facts = {
         "key": header.key.id,
@@ -197,7 +198,7 @@ def _password(ask: bool, file: Path | None, *, confirm: bool) -> str | None:
             "One password", got="--password and --password-file", expected="one of them"
         )
     if file is not None:
-        return _read(file).decode().split("\n")[0]
+        return read_text(file, "password's file").split("\n")[0]
     if ask:
         return str(click.prompt("Password", hide_input=True, confirmation_prompt=confirm, err=True))
     return None
@@ -205,7 +206,9 @@ def _password(ask: bool, file: Path | None, *, confirm: bool) -> str | None:
 
 def _private_key(file: Path) -> bytes:
     try:
-        key = bytes.fromhex(_read(file).decode("ascii").strip().removeprefix("0x"))
+        key = bytes.fromhex(
+            read_file(file, "private key's file").decode("ascii").strip().removeprefix("0x")
+        )
     except ValueError:
         key = b""
     if len(key) != 32:
@@ -223,13 +226,6 @@ def _threshold(text: str) -> tuple[int, int]:
 
 def _size(text: str) -> int:
     return 1216 if len(text.removeprefix("0x")) > 64 else 32
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise UsageError("The file cannot be read", got=path, cause=error.strerror) from error
 
 
 def _write_new(path: Path, data: bytes) -> None:

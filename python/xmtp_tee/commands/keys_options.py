@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-import sys
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -61,24 +61,14 @@ def limits_of(expires_in: int | None, max_uses: int | None, rate: str | None) ->
         return None
     count = seconds = None
     if rate is not None:
-        parts = rate.split("/")
-        if len(parts) != 2 or not all(part.isdigit() for part in parts):
+        match = re.fullmatch(r"([0-9]{1,9})/([0-9]{1,9})", rate)
+        if match is None:
             raise UsageError("--rate is malformed", got=rate[:80], expected="COUNT/SECONDS")
-        count, seconds = map(int, parts)
+        count, seconds = int(match[1]), int(match[2])
     expires_at = None
     if expires_in is not None:
         expires_at = int(datetime.now(UTC).timestamp()) + expires_in * 86_400
     return KeyLimits(expires_at, max_uses, count, seconds)
-
-
-def read_input(source: Path) -> bytes:
-    """Return a file's content, or stdin's for ``-``."""
-    if str(source) == "-":
-        return sys.stdin.buffer.read()
-    try:
-        return source.read_bytes()
-    except OSError as error:
-        raise UsageError("the input cannot be read", got=source, cause=error.strerror) from error
 
 
 def show_key(console: Console, key: KeyInfo) -> None:

@@ -11,7 +11,8 @@ from pathlib import Path
 import click
 
 from xmtp_tee.commands.console import Console
-from xmtp_tee.commands.keys_options import bytes_of, input_option, read_input, text_of
+from xmtp_tee.commands.files import read_input
+from xmtp_tee.commands.keys_options import bytes_of, input_option, text_of
 from xmtp_tee.commands.options import hex_bytes, json_option, open_keys, socket_option
 from xmtp_tee.errors import UsageError
 

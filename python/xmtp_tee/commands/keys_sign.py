@@ -8,7 +8,8 @@ from pathlib import Path
 import click
 
 from xmtp_tee.commands.console import Console
-from xmtp_tee.commands.keys_options import input_option, read_input
+from xmtp_tee.commands.files import read_input
+from xmtp_tee.commands.keys_options import input_option
 from xmtp_tee.commands.options import json_option, open_keys, socket_option
 from xmtp_tee.errors import UsageError
 

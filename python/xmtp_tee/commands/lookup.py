@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from xmtp_tee.commands.console import Console, table
+from xmtp_tee.commands.files import read_text
 from xmtp_tee.commands.options import chain_options, json_option, open_chain
 from xmtp_tee.commands.owners import (
     ANSWERS,
@@ -143,12 +144,7 @@ def history(
 
 
 def _from_file(path: Path) -> list[str]:
-    try:
-        lines = path.expanduser().read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(
-            "the file of owners cannot be read", got=path, cause=type(error).__name__
-        ) from error
+    lines = read_text(path, "file of owners").splitlines()
     texts = [line.partition("#")[0].strip() for line in lines]
     return [text for text in texts if text]
 

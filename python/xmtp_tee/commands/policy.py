@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import click
 
 from xmtp_tee.commands.console import Console
+from xmtp_tee.commands.files import read_text
 from xmtp_tee.commands.lazy import LazyGroup
 from xmtp_tee.commands.options import hex_bytes, json_option, open_keys, socket_option
-from xmtp_tee.errors import UsageError
 
 if TYPE_CHECKING:
     from xmtp_tee.policy import Policy
@@ -104,10 +104,6 @@ def new_caller(file: Path, console: Console) -> None:
 def _read(file: Path) -> Policy:
     from xmtp_tee.policy import check_policy, parse_policy
 
-    try:
-        text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError("the policy's file cannot be read", got=file, cause=str(error)) from error
-    found = parse_policy(text)
+    found = parse_policy(read_text(file, "policy's file"))
     check_policy(found)
     return found

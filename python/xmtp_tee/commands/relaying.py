@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from xmtp_tee.commands.console import Console, table
+from xmtp_tee.commands.files import read_text
 from xmtp_tee.commands.options import open_chain, open_sender
 from xmtp_tee.errors import ExitCode, UsageError
 
@@ -104,13 +105,7 @@ def read_intent(path: Path) -> OwnerIntent:
     """Read an intent's file."""
     from xmtp_tee.client.intent_file import intent_from_json
 
-    try:
-        text = path.expanduser().read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(
-            "the intent cannot be read", got=path, cause=type(error).__name__
-        ) from error
-    return intent_from_json(text)
+    return intent_from_json(read_text(path, "intent"))
 
 
 def submit_batch(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from xmtp_tee.commands.console import Console
+from xmtp_tee.commands.files import read_text
 from xmtp_tee.commands.options import chain_options, json_option, open_chain
 from xmtp_tee.commands.owners import OWNER_HELP, resolve_owner
 from xmtp_tee.errors import ExitCode, UnavailableError, UsageError
@@ -116,16 +117,9 @@ def _told(alarm: Alarm) -> str:
 
 
 def _read(path: Path | None) -> str | None:
-    if path is None:
+    if path is None or not path.expanduser().exists():
         return None
-    try:
-        return path.expanduser().read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return None
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(
-            "the cursor cannot be read", got=path, cause=type(error).__name__
-        ) from error
+    return read_text(path, "cursor")
 
 
 def _keep(path: Path | None, watching: Watch) -> None:

@@ -137,7 +137,7 @@ def test_what_the_node_refuses_is_refused_and_no_node_is_unavailable() -> None:
 
 def test_a_url_that_is_none_is_a_usage_error() -> None:
     for url in ("127.0.0.1:5556", "ftp://host", "http://"):
-        with pytest.raises(UsageError, match="Not a node's URL"):
+        with pytest.raises(UsageError, match="not the address"):
             NodeApi(url)
 
 

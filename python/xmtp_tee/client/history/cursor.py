@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field, replace
 
+from xmtp_tee.attestation.json_text import load_json
 from xmtp_tee.client.history.errors import CursorInvalid
 
 FORMAT = 1
@@ -73,7 +74,7 @@ class Cursor:
         :raises CursorInvalid: it is not one
         """
         try:
-            document = json.loads(text)
+            document = load_json(text)
             if document["format"] != FORMAT:
                 raise CursorInvalid(
                     "the cursor has another format", got=document["format"], expected=FORMAT

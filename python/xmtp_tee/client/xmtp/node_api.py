@@ -8,13 +8,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
-from urllib.parse import urlsplit
 
 import grpc
 import grpc.aio
 
+from xmtp_tee.client.urls import http_url
 from xmtp_tee.client.xmtp.errors import NetworkRefusedError, NetworkUnavailableError
-from xmtp_tee.errors import UsageError
 from xmtp_tee.xmtp.errors import XmtpDataError
 from xmtp_tee.xmtp.proto import identity_api, mls_api
 from xmtp_tee.xmtp.proto.identity import IdentifierKind
@@ -44,9 +43,7 @@ class NodeApi:
 
         :raises UsageError: the URL is neither http nor https
         """
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise UsageError("Not a node's URL", got=url[:200], expected="http://… or https://…")
+        parts = http_url(url, "an XMTP node")
         port = parts.port or (443 if parts.scheme == "https" else 80)
         target = f"{parts.hostname}:{port}"
         options = [

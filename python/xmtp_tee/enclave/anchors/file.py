@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import Final
 
+from xmtp_tee.attestation.json_text import load_json
 from xmtp_tee.enclave.integrity.history import CHAIN_SIZE, Point
 from xmtp_tee.wire.store_faults import AnchorUnavailableError, StoreForkedError
 
@@ -28,14 +29,14 @@ class FileAnchor:
         :raises StoreForkedError: if it is another store's
         """
         try:
-            document = json.loads(self._path.read_text(encoding="utf-8"))
+            document = load_json(self._path.read_text(encoding="utf-8"))
             found = bytes.fromhex(document["store_id"])
             point = Point(int(document["epoch"]), bytes.fromhex(document["chain"]))
             if document["format"] != _FORMAT or len(point.chain) != CHAIN_SIZE or point.epoch < 1:
                 raise ValueError("no anchor")
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
             raise AnchorUnavailableError(
                 "The freshness anchor cannot be read", got=f"{self._path}: {type(error).__name__}"
             ) from None

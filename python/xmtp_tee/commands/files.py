@@ -1,0 +1,55 @@
+"""The files that commands are given: read whole, up to a limit, and every failure is a usage error."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from xmtp_tee.errors import UsageError
+
+MAX_FILE = 16 << 20
+"""Bytes; above every file that a command reads, a list of a hundred thousand owners included."""
+
+
+def read_file(path: Path, what: str) -> bytes:
+    """Return a file's content. ``what`` names it in errors: "the ... cannot be read".
+
+    :raises UsageError: it cannot be read, or is longer than ``MAX_FILE``
+    """
+    try:
+        with path.expanduser().open("rb") as file:
+            data = file.read(MAX_FILE + 1)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise UsageError(
+            f"the {what} cannot be read",
+            got=path,
+            cause=getattr(error, "strerror", None) or type(error).__name__,
+        ) from error
+    return _bounded(data, what, path)
+
+
+def read_input(source: Path) -> bytes:
+    """Return a file's content, or stdin's for ``-``.
+
+    :raises UsageError: it cannot be read, or is longer than ``MAX_FILE``
+    """
+    if str(source) != "-":
+        return read_file(source, "input")
+    return _bounded(sys.stdin.buffer.read(MAX_FILE + 1), "input", source)
+
+
+def read_text(path: Path, what: str) -> str:
+    """Return a file's text, in UTF-8. Errors do not show it: it may be a secret.
+
+    :raises UsageError: it cannot be read, or is no UTF-8
+    """
+    try:
+        return read_file(path, what).decode("utf-8")
+    except UnicodeDecodeError:
+        raise UsageError(f"the {what} is not text", got=path, expected="UTF-8") from None
+
+
+def _bounded(data: bytes, what: str, path: Path) -> bytes:
+    if len(data) > MAX_FILE:
+        raise UsageError(f"the {what} is too long", got=path, expected=f"at most {MAX_FILE} bytes")
+    return data
