@@ -85,6 +85,10 @@ def red(text: str) -> str:
     return click.style(text, fg="red", bold=True)
 
 
+def yellow(text: str) -> str:
+    return click.style(text, fg="yellow", bold=True)
+
+
 def span(seconds: float) -> str:
     """A length of time, in hours up to two days."""
     return f"{seconds / 3600:.1f} hours" if seconds < 2 * 86_400 else f"{seconds / 86_400:.1f} days"

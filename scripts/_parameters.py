@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, fields
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -89,14 +90,22 @@ class Parameters:
         return roots
 
     def as_dict(self, owner: str) -> dict[str, object]:
-        """What the deployment file says of them."""
+        """What the deployment file says of them: all from which the addresses follow, root certificates as hex of DER.
+
+        :func:`recorded` reads it back.
+        """
+        root, nitro_root = self.root, Path(self.nitro_root).name
+        if not self.development:
+            root = "0x" + self.root_certificate().hex()
+            if TeeKind.NITRO in self.tees:
+                nitro_root = "0x" + self.nitro_root_certificate().hex()
         return {
             "tees": [kind.label for kind in self.tees],
-            "root": DEVELOPMENT if self.development else Path(self.root).name,
+            "root": root,
             "collateralGrace": self.collateral_grace,
-            "nitroRoot": Path(self.nitro_root).name,
+            "nitroRoot": nitro_root,
             "nitroGrace": self.nitro_grace,
-            "sevSnpFloors": {line.label: str(tcb) for line, tcb in self.sev_snp_floors.items()},
+            "sevSnpFloors": {line.label: asdict(tcb) for line, tcb in self.sev_snp_floors.items()},
             "sevSnpFloorKeeper": self.sev_snp_floor_keeper,
             "maxBlockAge": self.max_block_age,
             "attestationTtl": self.attestation_ttl,
@@ -179,6 +188,17 @@ def parameters_from(data: Any, path: Path) -> Parameters:
     )
 
 
+def recorded(parameters: Mapping[str, object], path: Path) -> Parameters:
+    """Read what :meth:`Parameters.as_dict` wrote into a deployment file, as strictly as a parameter file."""
+    return parameters_from(
+        {
+            re.sub("[A-Z]", lambda c: "_" + c[0].lower(), name): parameters[name]
+            for name in parameters
+        },
+        path,
+    )
+
+
 def tees_from(labels: Any, path: Path) -> tuple[TeeKind, ...]:
     """Read which TEEs' evidence is accepted: TDX, and perhaps others."""
     expected = f"a list with tdx, and of {', '.join(TEES)} alone"
@@ -214,6 +234,8 @@ def _floors(data: Any, path: Path) -> dict[ProductLine, Tcb]:
 
 
 def _certificate(name: str) -> bytes:
+    if re.fullmatch("0x([0-9a-f]{2})+", name):
+        return bytes.fromhex(name[2:])
     path = (PARAMETERS / name).resolve()
     if not path.is_file():
         raise click.ClickException(f"no root certificate: got {path}, expected a DER file")

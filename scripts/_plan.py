@@ -22,6 +22,12 @@ ALWAYS = (
 )
 FOR_NITRO = ("P384", "Sha384Hasher", "NitroVerifier")
 FOR_SEV_SNP = ("P384", "SevSnpVerifier")
+ROUTED = {
+    TeeKind.TDX: "DcapVerifier",
+    TeeKind.NITRO: "NitroVerifier",
+    TeeKind.SEV_SNP: "SevSnpVerifier",
+}
+"""Who verifies each TEE's evidence."""
 
 
 @dataclass(frozen=True)

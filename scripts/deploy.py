@@ -14,7 +14,7 @@ from pathlib import Path
 
 import click
 from ape import networks
-from ape.api import AccountAPI
+from ape.api import AccountAPI, NetworkAPI
 from ape.cli import ConnectedProviderCommand
 from ape.exceptions import ApeException
 
@@ -85,16 +85,46 @@ def estimate(piece: Piece, salt: bytes, sender: AccountAPI, earlier: list[Piece]
     return int(answer, 16)
 
 
-def first_block(pieces: list[Piece], before: int, present: set[str], known: Path) -> int:
+def default_name(network: NetworkAPI) -> str:
+    """Return the name of a network's deployment file: networks of different ecosystems have the same names."""
+    name = str(network.name)
+    return "local.json" if name == "local" else f"{network.ecosystem.name}-{name}.json"
+
+
+def earlier_deployment(path: Path) -> Deployment | None:
+    """Read the file that is about to be replaced, if there is one. Refuses one of another chain."""
+    if not path.exists():
+        return None
+    try:
+        earlier = Deployment.load(path)
+    except DeploymentInvalid as error:
+        raise click.ClickException(
+            f"{error}; move it away, or name another with --output"
+        ) from error
+    chain_id = networks.provider.chain_id
+    if earlier.chain_id != chain_id:
+        raise click.ClickException(
+            f"{path} is a deployment on another chain: got chain id {earlier.chain_id}, expected {chain_id}; "
+            "move it away, or name another with --output"
+        )
+    return earlier
+
+
+def first_block(
+    pieces: list[Piece], before: int, present: set[str], earlier: Deployment | None
+) -> int:
     """A block in which none of the contracts stood yet: every search of the log begins there."""
     if not present:
         return before
-    try:
-        earlier = Deployment.load(known)
-    except DeploymentInvalid:
-        earlier = None
-    if earlier and all(
-        earlier.contracts.get(piece.name) == piece.address for piece in pieces if not piece.is_table
+    # A chain that was begun anew, as a local one is, has the addresses but not the blocks of the file.
+    if (
+        earlier
+        and earlier.deployed_at_block <= before
+        and all(
+            earlier.contracts.get(piece.name) == piece.address
+            for piece in pieces
+            if not piece.is_table
+        )
     ):
         return earlier.deployed_at_block
     return min(_creation_block(p.address, before) for p in pieces if p.name in present)
@@ -139,9 +169,11 @@ def appoint_guardians(parameters: Parameters, policy_address: str, sender: Accou
 def cli(
     name: str, output: Path | None, dry_run: bool, further: tuple[str, ...], alias: str | None
 ) -> None:
-    """Deploy the contracts; write deployments/NETWORK.json."""
+    """Deploy the contracts; write deployments/ECOSYSTEM-NETWORK.json, local.json for a local chain."""
     quiet()
     provider = networks.provider
+    path = output or DEPLOYMENTS / default_name(provider.network)
+    earlier = earlier_deployment(path)
     parameters = load_parameters(name, further)
     parameters.require_roots()
     sender = sending_account(alias)
@@ -174,12 +206,11 @@ def cli(
                 f"the verifier says developmentRoot() = {development}, the parameters say "
                 f"{parameters.development}: the root certificate is not the one that was meant"
             )
-        path = output or DEPLOYMENTS / f"{provider.network.name}.json"
         Deployment(
             network=f"{provider.network.ecosystem.name}:{provider.network.name}",
             chain_id=provider.chain_id,
             development_root=development,
-            deployed_at_block=first_block(pieces, before, present, path),
+            deployed_at_block=first_block(pieces, before, present, earlier),
             contracts=addresses,
             parameters=parameters.as_dict(owner),
         ).save(path)

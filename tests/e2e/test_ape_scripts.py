@@ -5,13 +5,17 @@ Every command here runs where Ape finds no compiler: what is deployed is what fo
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from eth_abi import encode
 
 from tests.support.chain import Anvil
 from tests.support.operator import Operator
+from tools.project import compiled
+from xmtp_tee.attestation.simulator.nitro import development_nitro_root
 from xmtp_tee.client.chain import Chain
 from xmtp_tee.client.deployment import CONTRACTS, Deployment
 
@@ -19,6 +23,8 @@ from xmtp_tee.client.deployment import CONTRACTS, Deployment
 pytestmark = pytest.mark.timeout(600)
 # What the client needs, and the anchor for stores.
 DEPLOYED = len(CONTRACTS) + 1
+EVERY_TEE = ("--tee", "nitro", "--tee", "sev-snp")
+ZERO = "0x" + "00" * 20
 AUTHORITY = "0x00000000000000000000000000000000000a0701"
 
 
@@ -32,6 +38,14 @@ def operator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
         assert "DEVELOPMENT ROOT" in output
         assert output.count("  deployed\n") == len(Deployment.load(path).contracts)
         yield operator
+
+
+@pytest.fixture(scope="module")
+def every(operator: Operator, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The deployment file of a second deployment, which accepts the evidence of every TEE."""
+    path = tmp_path_factory.mktemp("every") / "every.json"
+    operator.must("deploy", *EVERY_TEE, "--output", str(path))
+    return path
 
 
 # --- deploy ---------------------------------------------------------------------------------------
@@ -65,6 +79,31 @@ def test_a_lost_deployment_file_is_written_anew_with_the_block_found(
     path = tmp_path / "again.json"
     operator.must("deploy", "--output", str(path))
     assert Deployment.load(path) == Deployment.load(operator.deployment)
+
+
+def test_a_file_of_a_chain_that_was_begun_anew_does_not_give_its_block(
+    operator: Operator, tmp_path: Path
+) -> None:
+    path = rewritten(operator.deployment, tmp_path, deployedAtBlock=10**6)
+    operator.must("deploy", "--output", path)
+    assert Deployment.load(Path(path)) == Deployment.load(operator.deployment)
+
+
+def test_a_deployment_file_of_another_chain_is_not_overwritten(
+    operator: Operator, tmp_path: Path
+) -> None:
+    path = rewritten(operator.deployment, tmp_path, chainId=4242)
+    before = Path(path).read_text()
+    said = operator.refused("deploy", "--output", path)
+    assert "got chain id 4242, expected 31337" in said
+    assert Path(path).read_text() == before
+
+
+def test_a_file_that_is_no_deployment_is_not_overwritten(
+    operator: Operator, tmp_path: Path
+) -> None:
+    path = rewritten(operator.deployment, tmp_path, format=9)
+    assert "format 9" in operator.refused("deploy", "--output", path)
 
 
 def test_a_dry_run_says_where_and_for_how_much_gas_and_sends_nothing(
@@ -133,20 +172,18 @@ def test_guardians_are_appointed_where_the_sender_may(operator: Operator, tmp_pa
 
 
 def test_every_tees_verifier_is_deployed_where_it_is_wanted(
-    operator: Operator, undone: Chain, tmp_path: Path
+    operator: Operator, every: Path
 ) -> None:
-    path = tmp_path / "every.json"
-    words = ("--tee", "nitro", "--tee", "sev-snp", "--output", str(path))
-    operator.must("deploy", *words)
-    deployment = Deployment.load(path)
+    deployment, chain = Deployment.load(every), Chain(operator.url)
     assert deployment.parameters["tees"] == ["tdx", "nitro", "sev-snp"]
-    router = undone.contract("AttestationVerifier", deployment.address("AttestationVerifier"))
+    router = chain.contract("AttestationVerifier", deployment.address("AttestationVerifier"))
     for kind, name in ((2, "DcapVerifier"), (3, "NitroVerifier"), (4, "SevSnpVerifier")):
-        assert undone.read(router.functions.route(kind)) == deployment.address(name)
-        verifier = undone.contract(name, deployment.address(name))
-        assert undone.read(verifier.functions.developmentRoot()) is True
-    assert "NOT" not in operator.must("status", "--deployment", str(path))
-    assert "deployed\n" not in operator.must("deploy", *words).replace("stands already", "")
+        assert chain.read(router.functions.route(kind)) == deployment.address(name)
+        verifier = chain.contract(name, deployment.address(name))
+        assert chain.read(verifier.functions.developmentRoot()) is True
+    assert "NOT" not in operator.must("status", "--deployment", str(every))
+    again = operator.must("deploy", *EVERY_TEE, "--output", str(every))
+    assert "deployed\n" not in again.replace("stands already", "")
 
 
 # --- status ---------------------------------------------------------------------------------------
@@ -178,6 +215,114 @@ def test_status_finds_a_contract_that_is_missing(operator: Operator, undone: Cha
     address = Deployment.load(operator.deployment).address("AttestationVerifier")
     undone.request("anvil_setCode", address, "0x")
     assert f"{address}  NOTHING stands there" in operator.refused("status")
+
+
+def test_status_names_all_that_a_constructor_fixed_otherwise_than_the_file_says(
+    operator: Operator, every: Path, tmp_path: Path
+) -> None:
+    changes = {
+        "maxBlockAge": (8191, "maxBlockAge(): got 256, expected 8191"),
+        "attestationTtl": (60, "attestationTtl(): got 604800, expected 60"),
+        "additionDelay": (7200, "additionDelay(): got 0, expected 7200"),
+        "identityRegistry": (AUTHORITY, f"identityRegistry(): got {ZERO}, expected {AUTHORITY}"),
+        "collateralGrace": (60, "COLLATERAL_GRACE(): got 0, expected 60"),
+        "nitroGrace": (60, "certificateGrace(): got 604800, expected 60"),
+        "sevSnpFloorKeeper": (AUTHORITY, f"floorKeeper(): got {ZERO}, expected {AUTHORITY}"),
+    }
+    changed = {field: value for field, (value, _) in changes.items()}
+    path = rewritten(every, tmp_path, parameters=changed)
+    shown = operator.refused("status", "--deployment", path)
+    for _, said in changes.values():
+        assert said.lower() in shown.lower()
+    assert shown.count(": got ") == len(changes)
+
+
+def test_status_finds_a_route_that_the_file_does_not_name(
+    operator: Operator, every: Path, tmp_path: Path
+) -> None:
+    path = rewritten(every, tmp_path, parameters={"tees": ["tdx", "sev-snp"]})
+    shown = operator.refused("status", "--deployment", path)
+    assert f"route(nitro): got {Deployment.load(every).address('NitroVerifier')}" in shown
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("owner", AUTHORITY),
+        ("sevSnpFloors", {"Milan": {"boot_loader": 3, "snp": 24, "microcode": 219}}),
+    ],
+)
+def test_status_finds_by_the_address_what_no_contract_shows(
+    operator: Operator, every: Path, tmp_path: Path, field: str, value: object
+) -> None:
+    path = rewritten(every, tmp_path, parameters={field: value})
+    assert "NOT constructed as the deployment file says" in operator.refused(
+        "status", "--deployment", path
+    )
+
+
+def test_status_finds_a_root_that_is_not_what_the_file_says(
+    operator: Operator, every: Path, tmp_path: Path
+) -> None:
+    path = rewritten(every, tmp_path, developmentRoot=False)
+    shown = operator.refused("status", "--deployment", path)
+    assert shown.count("developmentRoot(): got True, expected False") == 4
+
+
+def test_status_finds_every_contract_that_asks_another_than_the_files(
+    operator: Operator, every: Path, undone: Chain
+) -> None:
+    asks = [
+        ("KeyRegistry", "EnclaveRegistry", "enclaveRegistry()"),
+        ("EnclaveRegistry", "EnclavePolicy", "policy()"),
+        ("EnclaveRegistry", "AttestationVerifier", "verifier()"),
+        ("AttestationVerifier", "DcapVerifier", "route(tdx)"),
+        ("AttestationVerifier", "NitroVerifier", "route(nitro)"),
+        ("AttestationVerifier", "SevSnpVerifier", "route(sev-snp)"),
+        ("NitroVerifier", "P384", "p384()"),
+        ("NitroVerifier", "Sha384Hasher", "sha384()"),
+        ("SevSnpVerifier", "P384", "p384()"),
+    ]
+    where = Deployment.load(every)
+    for asking, asked, _ in asks:
+        code = str(undone.request("eth_getCode", where.address(asking), "latest"))
+        ours = where.address(asked)[2:].lower()
+        assert ours in code
+        undone.request("anvil_setCode", where.address(asking), code.replace(ours, AUTHORITY[2:]))
+    shown = operator.refused("status", "--deployment", str(every))
+    # The code is, but for what a constructor writes into it.
+    assert "NOT what the sources make" not in shown
+    for _, asked, value in asks:
+        expected = f"{value}: got {AUTHORITY}, expected {where.address(asked)}"
+        assert expected.lower() in shown.lower()
+    assert shown.count(": got ") == len(asks)
+
+
+def test_status_finds_a_verifier_that_was_built_with_a_stub_for_p384(
+    operator: Operator, every: Path, undone: Chain, tmp_path: Path
+) -> None:
+    where = Deployment.load(every)
+    stub = where.address("Sha384Hasher")  # any contract will do for the constructor
+    made = compiled("contracts/attestation/nitro/NitroVerifier.sol", "NitroVerifier").artifact
+    arguments = encode(
+        ["address", "address", "bytes", "uint64"], [stub, stub, development_nitro_root(), 604_800]
+    )
+    code = made["bytecode"]["object"] + arguments.hex()
+    eth = undone.web3.eth
+    sent = eth.send_transaction({"from": eth.accounts[0], "data": code, "gas": 2**24})
+    receipt = eth.wait_for_transaction_receipt(sent)
+    path = rewritten(every, tmp_path, contracts={"NitroVerifier": receipt["contractAddress"]})
+    shown = operator.refused("status", "--deployment", path)
+    assert "NOT what the sources make" not in shown
+    assert "NOT constructed as the deployment file says" in shown
+    assert f"p384(): got {stub}, expected {where.address('P384')}" in shown
+
+
+def test_status_finds_a_contract_that_the_file_leaves_out(
+    operator: Operator, every: Path, tmp_path: Path
+) -> None:
+    path = rewritten(every, tmp_path, contracts={"P384": None})
+    assert "NOT in the deployment file" in operator.refused("status", "--deployment", path)
 
 
 # --- policy ---------------------------------------------------------------------------------------
@@ -347,6 +492,19 @@ def undone(operator: Operator) -> Iterator[Chain]:
     snapshot = chain.request("evm_snapshot")
     yield chain
     chain.request("evm_revert", snapshot)
+
+
+def rewritten(path: Path, folder: Path, **changes: object) -> str:
+    """The deployment file with other values, in a file of its own; None leaves one out."""
+    data = json.loads(path.read_text())
+    for name, value in changes.items():
+        merged = {**data[name], **value} if isinstance(value, dict) else value
+        data[name] = merged
+        if isinstance(merged, dict):
+            data[name] = {key: each for key, each in merged.items() if each is not None}
+    copy = folder / "rewritten.json"
+    copy.write_text(json.dumps(data))
+    return str(copy)
 
 
 def altered(folder: Path, **changes: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 import yaml
 from eth_utils import keccak
 
-from scripts._parameters import PARAMETERS, ZERO_ADDRESS, load_parameters, parameters_from
+from scripts._parameters import PARAMETERS, ZERO_ADDRESS, load_parameters, parameters_from, recorded
 from xmtp_tee.attestation.kinds import TeeKind
 from xmtp_tee.attestation.sevsnp.anchors import AMD_ANCHORS
 from xmtp_tee.attestation.sevsnp.product import ProductLine
@@ -53,6 +54,31 @@ def test_what_the_deployment_file_says_is_complete() -> None:
     assert said["guardians"] == [GUARDIAN]
     assert said["identityRegistry"] == OWNER
     assert len(said) == len(development())
+
+
+@pytest.mark.parametrize("tees", [["tdx"], ["tdx", "nitro", "sev-snp"]])
+def test_the_deployment_file_gives_the_parameters_back(tees: list[str], tmp_path: Path) -> None:
+    (tmp_path / "intel.cer").write_bytes(b"Intel's root")
+    (tmp_path / "aws.der").write_bytes(b"AWS's root")
+    roots = {"root": str(tmp_path / "intel.cer"), "nitro_root": str(tmp_path / "aws.der")}
+    for changes in ({}, roots):
+        parameters = parameters_from(
+            development(tees=tees, owner=OWNER, guardians=[GUARDIAN], **changes), HERE
+        )
+        said = json.loads(json.dumps(parameters.as_dict(OWNER)))
+        again = recorded(said, Path("elsewhere") / HERE)
+        assert again.as_dict(OWNER) == said
+        assert again.root_certificate() == parameters.root_certificate()
+        if changes and "nitro" in tees:
+            assert again.nitro_root_certificate() == b"AWS's root"
+        assert again.sev_snp_roots() == parameters.sev_snp_roots()
+
+
+def test_a_deployment_file_without_all_parameters_is_refused() -> None:
+    said = parameters_from(development(), HERE).as_dict(OWNER)
+    del said["attestationTtl"]
+    with pytest.raises(click.ClickException, match="expected exactly"):
+        recorded(said, HERE)
 
 
 @pytest.mark.parametrize("missing", sorted(development()))

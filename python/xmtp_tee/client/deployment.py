@@ -1,6 +1,6 @@
 """The deployment file: which contracts stand where, and under which root.
 
-JSON, ``deployments/<network>.json``, format 1::
+JSON, format 1::
 
     {"format": 1, "network": "...", "chainId": 1, "developmentRoot": true, "deployedAtBlock": 7,
      "parameters": {...}, "contracts": {"KeyRegistry": "0x...", ...}}
