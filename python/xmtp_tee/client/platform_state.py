@@ -18,10 +18,11 @@ _FMSPC_SIZE = 6
 class PlatformState:
     """A recorded platform, judged under the newest collateral that the chain has.
 
-    ``handle`` is 20 bytes. ``advisories`` commits to what Intel holds against the platform (32 bytes), ``instance``
-    is the PPID and ``family`` the FMSPC, left-aligned (16 bytes each). ``allowed_until`` is the deadline (unix
-    seconds) of the policy's exception that covers a status other than UP_TO_DATE, 0 without one. ``problem`` names
-    the verifier's error when it cannot judge the platform; status is then NONE and nothing but ``handle`` is known.
+    ``handle`` is 20 bytes. ``advisories`` is what an exception of the policy must name (32 bytes): Intel's commitment,
+    or AMD's product and TCB. ``instance`` is the PPID and ``family`` the FMSPC, left-aligned (16 bytes each).
+    ``allowed_until`` is the deadline (unix seconds) of the policy's exception that covers a status other than
+    UP_TO_DATE, 0 without one. ``problem`` names the verifier's error when it cannot judge the platform; status is then
+    NONE and nothing but ``handle`` is known.
     """
 
     tee: TeeKind
@@ -47,7 +48,7 @@ class PlatformState:
             return f"cannot be judged: {in_words(self.problem)}"
         parts = [self.status.intel_name]
         if self.advisories != NO_ADVISORIES:
-            parts.append(f"advisories 0x{self.advisories[:24].hex()}")
+            parts.append(f"advisories 0x{self.advisories.hex()}")
         if self.allowed_until:
             parts.append(f"allowed by the policy until {self.allowed_until}")
         if self.platform_denied:
