@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PYTHON = ROOT / "python"
 PACKAGE = PYTHON / "xmtp_tee"
 CONTRACTS = ROOT / "contracts"
+SPECIFICATION = (ROOT / "docs" / "SPECIFICATION.md").read_text()
 
 # --- what Python modules import -------------------------------------------------------------------
 
@@ -231,6 +232,20 @@ def test_interfaces_import_no_contract() -> None:
         and re.search(r"^(abstract )?contract ", (CONTRACTS / name).read_text(), re.MULTILINE)
     ]
     assert strangers == []
+
+
+def test_every_deployable_contract_stands_in_the_table_of_the_specification() -> None:
+    head = SPECIFICATION[: SPECIFICATION.index("## Vocabulary")]
+    table = re.findall(r"^\| ([\w, ]+) \|.*\| no \|$", head, re.MULTILINE)
+    rows = [name for row in table for name in row.split(", ")]
+    assert sorted(rows) == sorted(json.loads((PACKAGE / "client" / "abi.json").read_text()))
+
+
+def test_every_contract_that_a_deployment_names_has_a_section_in_the_specification() -> None:
+    from scripts._plan import ALWAYS, FOR_NITRO, FOR_SEV_SNP
+
+    sections = re.findall(r"^## (\w+)$", SPECIFICATION, re.MULTILINE)
+    assert {*ALWAYS, *FOR_NITRO, *FOR_SEV_SNP} - set(sections) == set()
 
 
 def test_contracts_pin_the_compiler() -> None:
