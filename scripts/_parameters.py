@@ -22,7 +22,15 @@ ZERO_ADDRESS = "0x" + "00" * 20
 
 MAX_BLOCK_AGE_LIMIT = 8191  # EIP-2935
 HOUR, DAY = 3600, 24 * 3600
-TEES = {kind.label: kind for kind in (TeeKind.TDX, TeeKind.NITRO, TeeKind.SEV_SNP)}
+TEES = {kind.label: kind for kind in (TeeKind.TDX, TeeKind.SGX, TeeKind.NITRO, TeeKind.SEV_SNP)}
+# What the contracts refuse at construction: refused here before anything is compiled, and by its name.
+BOUNDS = {
+    "collateral_grace": (0, 30 * DAY),
+    "nitro_grace": (0, 30 * DAY),
+    "max_block_age": (1, MAX_BLOCK_AGE_LIMIT),
+    "attestation_ttl": (1, 365 * DAY),
+    "addition_delay": (0, 30 * DAY),
+}
 
 
 @dataclass(frozen=True)
@@ -117,8 +125,8 @@ class Parameters:
         }
 
 
+_HEX = re.compile("0x([0-9a-f]{2})+")
 FIELDS = frozenset(field.name for field in fields(Parameters)) - {"name"}
-NUMBERS = ("collateral_grace", "nitro_grace", "max_block_age", "attestation_ttl", "addition_delay")
 
 
 def load_parameters(name: str, further_tees: Iterable[str] = ()) -> Parameters:
@@ -141,15 +149,9 @@ def parameters_from(data: Any, path: Path) -> Parameters:
     if not isinstance(data, dict) or set(data) != FIELDS:
         got = sorted(map(str, data)) if isinstance(data, dict) else type(data).__name__
         raise click.ClickException(f"{path.name}: got {got}, expected exactly {sorted(FIELDS)}")
-    for field in NUMBERS:
-        if type(data[field]) is not int or data[field] < 0:
-            _refuse(path, field, data[field], "a whole number, 0 or more")
-    if not 0 < data["max_block_age"] <= MAX_BLOCK_AGE_LIMIT:
-        _refuse(
-            path, "max_block_age", data["max_block_age"], f"1..{MAX_BLOCK_AGE_LIMIT} (EIP-2935)"
-        )
-    if data["nitro_grace"] > 30 * DAY:
-        _refuse(path, "nitro_grace", data["nitro_grace"], f"0..{30 * DAY}")
+    for field, (least, most) in BOUNDS.items():
+        if type(data[field]) is not int or not least <= data[field] <= most:
+            _refuse(path, field, data[field], f"a whole number, {least}..{most}")
     delay = data["addition_delay"]
     if delay != 0 and not HOUR <= delay <= 30 * DAY:
         _refuse(path, "addition_delay", delay, f"0, or {HOUR}..{30 * DAY}")
@@ -176,15 +178,15 @@ def parameters_from(data: Any, path: Path) -> Parameters:
     return Parameters(
         name=path.stem,
         tees=tees,
-        root=data["root"],
-        nitro_root=data["nitro_root"],
+        root=_beside(path, data["root"]),
+        nitro_root=_beside(path, data["nitro_root"]),
         sev_snp_floors=floors,
         sev_snp_floor_keeper=address_or("sev_snp_floor_keeper", ZERO_ADDRESS),
         salt=data["salt"],
         owner=address_or("owner", ""),
         guardians=guardians,
         identity_registry=address_or("identity_registry", ZERO_ADDRESS),
-        **{field: data[field] for field in NUMBERS},
+        **{field: data[field] for field in BOUNDS},
     )
 
 
@@ -222,7 +224,7 @@ def _floors(data: Any, path: Path) -> dict[ProductLine, Tcb]:
     parts = {field.name for field in fields(Tcb)}
     if not isinstance(data, dict) or not set(data) <= set(lines):
         _refuse(path, "sev_snp_floors", data, f"of {', '.join(lines)} alone")
-    for tcb in data.values():
+    for label, tcb in data.items():
         if (
             not isinstance(tcb, dict)
             or not set(tcb) <= parts
@@ -230,13 +232,20 @@ def _floors(data: Any, path: Path) -> dict[ProductLine, Tcb]:
             or not any(tcb.values())
         ):
             _refuse(path, "sev_snp_floors", tcb, f"of {', '.join(sorted(parts))}, 0..255 each")
+        if tcb.get("fmc", 0) and lines[label] is not ProductLine.TURIN:
+            _refuse(path, "sev_snp_floors", {label: tcb}, "fmc for Turin alone")
     return {lines[label]: Tcb(**tcb) for label, tcb in data.items()}
 
 
-def _certificate(name: str) -> bytes:
-    if re.fullmatch("0x([0-9a-f]{2})+", name):
-        return bytes.fromhex(name[2:])
-    path = (PARAMETERS / name).resolve()
+def _beside(path: Path, root: str) -> str:
+    """A root as the parameter file names it: its file lies relative to that one."""
+    return root if root == DEVELOPMENT or _HEX.fullmatch(root) else str(path.parent / root)
+
+
+def _certificate(root: str) -> bytes:
+    if _HEX.fullmatch(root):
+        return bytes.fromhex(root[2:])
+    path = Path(root).resolve()
     if not path.is_file():
         raise click.ClickException(f"no root certificate: got {path}, expected a DER file")
     return path.read_bytes()

@@ -24,6 +24,7 @@ FOR_NITRO = ("P384", "Sha384Hasher", "NitroVerifier")
 FOR_SEV_SNP = ("P384", "SevSnpVerifier")
 ROUTED = {
     TeeKind.TDX: "DcapVerifier",
+    TeeKind.SGX: "DcapVerifier",
     TeeKind.NITRO: "NitroVerifier",
     TeeKind.SEV_SNP: "SevSnpVerifier",
 }
@@ -69,7 +70,10 @@ class Plan:
         self._salt = parameters.create2_salt
         self._builds = builds
 
-        verifiers = {TeeKind.TDX: self._dcap(parameters)}
+        dcap = self._dcap(parameters)
+        verifiers = {TeeKind.TDX: dcap}
+        if TeeKind.SGX in parameters.tees:
+            verifiers[TeeKind.SGX] = dcap
         if TeeKind.NITRO in parameters.tees:
             verifiers[TeeKind.NITRO] = self._nitro(parameters)
         if TeeKind.SEV_SNP in parameters.tees:

@@ -94,6 +94,9 @@ def test_a_missing_field_is_refused(missing: str) -> None:
     [
         ("collateral_grace", -1),
         ("collateral_grace", True),
+        ("collateral_grace", 30 * 24 * 3600 + 1),
+        ("attestation_ttl", 0),
+        ("attestation_ttl", 365 * 24 * 3600 + 1),
         ("max_block_age", 0),
         ("max_block_age", 8192),
         ("attestation_ttl", "604800"),
@@ -112,7 +115,8 @@ def test_a_missing_field_is_refused(missing: str) -> None:
         ("tees", []),
         ("tees", ["nitro"]),
         ("tees", ["tdx", "tdx"]),
-        ("tees", ["tdx", "sgx"]),
+        ("tees", ["sgx"]),
+        ("tees", ["tdx", "none"]),
         ("nitro_grace", 30 * 24 * 3600 + 1),
         ("nitro_root", ""),
         ("root", None),
@@ -122,6 +126,8 @@ def test_a_missing_field_is_refused(missing: str) -> None:
         ("sev_snp_floors", {"Milan": {"snp": 0}}),
         ("sev_snp_floors", {"Milan": {"snp": 256}}),
         ("sev_snp_floors", {"Milan": {"spn": 1}}),
+        ("sev_snp_floors", {"Milan": {"fmc": 9}}),
+        ("sev_snp_floors", {"Genoa": {"fmc": 1, "snp": 24}}),
         ("sev_snp_floor_keeper", "somebody"),
         ("salt", ""),
         ("salt", 7),
@@ -132,6 +138,39 @@ def test_a_value_out_of_its_range_is_refused_by_name(field: str, value: object) 
         parameters_from(development(**{field: value}), HERE)
     assert f"altered.yaml: {field}: got " in refusal.value.message
     assert "expected" in refusal.value.message
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("collateral_grace", 0),
+        ("collateral_grace", 30 * 24 * 3600),
+        ("nitro_grace", 30 * 24 * 3600),
+        ("max_block_age", 1),
+        ("max_block_age", 8191),
+        ("attestation_ttl", 1),
+        ("attestation_ttl", 365 * 24 * 3600),
+    ],
+)
+def test_the_bounds_of_the_contracts_are_accepted(field: str, value: int) -> None:
+    parameters = parameters_from(development(**{field: value}), HERE)
+    assert getattr(parameters, field) == value
+
+
+def test_a_root_lies_relative_to_its_parameter_file(tmp_path: Path) -> None:
+    (tmp_path / "roots").mkdir()
+    (tmp_path / "roots" / "intel.cer").write_bytes(b"Intel's root")
+    data = development(root="roots/intel.cer")
+    parameters = parameters_from(data, tmp_path / "altered.yaml")
+    assert parameters.root_certificate() == b"Intel's root"
+    with pytest.raises(click.ClickException, match="no root certificate"):
+        parameters_from(data, HERE).root_certificate()
+
+
+def test_turins_floor_has_a_firmware_for_its_first_core() -> None:
+    parameters = parameters_from(development(sev_snp_floors={"Turin": {"fmc": 9}}), HERE)
+    assert parameters.sev_snp_floors[ProductLine.TURIN].fmc == 9
+    assert parameters.sev_snp_roots()[0][:2] == (3, 9)
 
 
 @pytest.mark.parametrize("value", [0, 3600, 30 * 24 * 3600])
