@@ -12,6 +12,14 @@ _COMMANDS = {
     "keys": ("xmtp_tee.commands.keys:keys", "Make and list keys in the enclave."),
     "policy": ("xmtp_tee.commands.policy:policy", "Who may do what in the enclave."),
     "audit": ("xmtp_tee.commands.audit:audit", "What was asked of the enclave, and receipts."),
+    "store": (
+        "xmtp_tee.commands.store:store",
+        "Whether the enclave's store was put back, and its recovery.",
+    ),
+    "anchor": (
+        "xmtp_tee.commands.anchor:anchor",
+        "How far the enclave's store has come, on chain.",
+    ),
     "attest": ("xmtp_tee.commands.attest:attest", "Write the enclave's evidence to a file."),
     "verify": (
         "xmtp_tee.commands.verify:verify",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import coincurve
@@ -15,8 +15,9 @@ from tests.enclave.support import NOW, OWNER, FixedDriver, open_enclave, open_st
 from xmtp_tee.attestation.certificate import recover_authority
 from xmtp_tee.attestation.errors import CertificateSignerMismatchError
 from xmtp_tee.attestation.freshness import FreshnessStatement, anchor_digest
+from xmtp_tee.attestation.known_states import KnownState, KnownStates
 from xmtp_tee.client.errors import EnclaveMismatchError, ReceiptsUnreadableError
-from xmtp_tee.client.freshness import ReceiptBook, proven, require_anchored
+from xmtp_tee.client.freshness import ReceiptBook, proven
 from xmtp_tee.enclave.anchors.file import FileAnchor
 from xmtp_tee.enclave.integrity.history import Point
 from xmtp_tee.enclave.service import Enclave
@@ -168,51 +169,86 @@ def test_enclave_does_not_prove_what_lies_ahead(keys: LoopbackKeys) -> None:
 
 def test_signed_anchor_is_the_authoritys_over_the_present_state(keys: LoopbackKeys) -> None:
     keys.generate_identity_key(OWNER)
-    anchor = keys._call(wire.SignAnchor(chain_id=31337, contract=CONTRACT), wire.Anchor)
-    about = keys._connection.enclave
+    anchor = keys.sign_anchor(chain_id=31337, contract=CONTRACT)
+    about, state = keys._connection.enclave, keys.store_state()
+    assert (anchor.epoch, anchor.chain) == (state.epoch, state.chain[:24])
     digest = anchor_digest(31337, CONTRACT, anchor.authority, anchor.epoch, anchor.chain)
     assert recover_authority(digest, anchor.signature) == about.authority == anchor.authority
     other = anchor_digest(1, CONTRACT, anchor.authority, anchor.epoch, anchor.chain)
     assert recover_authority(other, anchor.signature) != about.authority
 
 
-def test_store_behind_the_contracts_anchor_is_refused(machine: Machine) -> None:
+def known_of(machine: Machine, *, cut: bool) -> KnownStates:
+    """What somebody keeps of the present state: the contract a cut chain, a client all of it."""
+    enclave = machine.open()
+    state = LoopbackKeys(enclave).store_state()
+    enclave.close()
+    return KnownStates(
+        state.authority, (KnownState(state.epoch, state.chain[: 24 if cut else 32]),)
+    )
+
+
+def ask(machine: Machine, known: KnownStates) -> int:
+    """A client's question to the running enclave."""
+    enclave = machine.open()
+    try:
+        return LoopbackKeys(enclave).require_descent(known)
+    finally:
+        enclave.close()
+
+
+def start(machine: Machine, known: KnownStates) -> int:
+    """The enclave's own question at its start."""
+    store = open_store(machine.path)
+    try:
+        store.require_known(known)
+        return store.epoch
+    finally:
+        store.close()
+
+
+@pytest.mark.parametrize("judge", [ask, start])
+@pytest.mark.parametrize("cut", [True, False])
+def test_store_behind_a_known_state_or_beside_it_is_refused(
+    machine: Machine, judge: Callable[[Machine, KnownStates], int], cut: bool
+) -> None:
     copy = machine.copy()
     machine.work(2)
-    enclave = machine.open()
-    keys = LoopbackKeys(enclave)
-    made = keys._call(wire.SignAnchor(chain_id=1, contract=CONTRACT), wire.Anchor)
-    anchor, about = (made.epoch, made.chain), keys._connection.enclave
-
-    def ask(keys: LoopbackKeys) -> None:
-        require_anchored(
-            about.authority, about.store_id, anchor, lambda q: keys._call(q, wire.Freshness)
-        )
-
-    ask(keys)
-    enclave.close()
+    known = known_of(machine, cut=cut)
+    assert judge(machine, known) >= known.states[0].epoch
     machine.work()
-    enclave = machine.open()
-    ask(LoopbackKeys(enclave))
-    enclave.close()
+    assert judge(machine, known) > known.states[0].epoch
     machine.put_back(copy)
-    enclave = machine.open()
     with pytest.raises(StoreRolledBackError):
-        ask(LoopbackKeys(enclave))
-    enclave.close()
+        judge(machine, known)
     machine.work(9)
-    enclave = machine.open()
     with pytest.raises(StoreForkedError):
-        ask(LoopbackKeys(enclave))
-    enclave.close()
+        judge(machine, known)
 
 
-def test_no_anchor_yet_asks_for_the_signature_alone(keys: LoopbackKeys) -> None:
-    about = keys._connection.enclave
-    found = require_anchored(
-        about.authority, about.store_id, (0, bytes(24)), lambda q: keys._call(q, wire.Freshness)
-    )
-    assert found.epoch >= 1
+@pytest.mark.parametrize("judge", [ask, start])
+def test_fork_is_refused_although_its_own_state_was_anchored_later(
+    machine: Machine, judge: Callable[[Machine, KnownStates], int]
+) -> None:
+    """Attack: the host anchors the other branch, which is further on, so that the newest anchor fits it."""
+    copy = machine.copy()
+    machine.work(2)
+    first = known_of(machine, cut=True)
+    machine.put_back(copy)
+    machine.work(5)
+    second = known_of(machine, cut=True)
+    assert judge(machine, second) >= second.states[0].epoch
+    with pytest.raises(StoreForkedError):
+        judge(machine, KnownStates(first.authority, first.states + second.states))
+
+
+@pytest.mark.parametrize("judge", [ask, start])
+def test_known_states_of_another_enclave_are_refused(
+    machine: Machine, judge: Callable[[Machine, KnownStates], int]
+) -> None:
+    known = known_of(machine, cut=True)
+    with pytest.raises(StoreForkedError):
+        judge(machine, KnownStates(b"\x01" * 20, known.states))
 
 
 # --- a file ---------------------------------------------------------------------------------------

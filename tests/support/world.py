@@ -51,7 +51,7 @@ def deploy(
     grace: int = 0,
     identity_registry: str | None = None,
 ) -> Deployment:
-    """Deploy all five contracts from forge's artifacts; the first account owns the policy, without a delay."""
+    """Deploy all six contracts from forge's artifacts; the first account owns the policy, without a delay."""
     first = chain.web3.eth.block_number
     verifier = chain.deploy("DcapVerifier", root, grace)
     router = chain.deploy("AttestationVerifier", [2], [verifier.address])
@@ -61,6 +61,7 @@ def deploy(
     )
     identities = "0x" + "00" * 20 if identity_registry is None else identity_registry
     keys = chain.deploy("KeyRegistry", enclaves.address, identities)
+    anchors = chain.deploy("FreshnessAnchor")
     return Deployment(
         network="ethereum:local",
         chain_id=chain.web3.eth.chain_id,
@@ -72,6 +73,7 @@ def deploy(
             "EnclavePolicy": policy.address,
             "AttestationVerifier": router.address,
             "DcapVerifier": verifier.address,
+            "FreshnessAnchor": anchors.address,
         },
     )
 

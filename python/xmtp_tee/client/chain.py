@@ -31,6 +31,7 @@ from xmtp_tee.client.accounts import Sender
 from xmtp_tee.client.chain_errors import (
     ChainUnavailable,
     ContractRefused,
+    FeeTooHigh,
     NoCode,
     RequestRefused,
     TransactionNotMined,
@@ -135,11 +136,15 @@ class Chain:
         *,
         gas: int | None = None,
         rehearse: bool = True,
+        max_fee: int | None = None,
     ) -> Receipt:
         """Send a transaction and wait for its receipt.
 
         It is rehearsed first, so that a refusal costs nothing. With ``rehearse=False`` and a ``gas`` limit
-        it is sent in any case, and a refusal is one that the chain has mined.
+        it is sent in any case, and a refusal is one that the chain has mined. ``max_fee``: the most that is
+        paid for a unit of gas, in wei; by default what web3 proposes.
+
+        :raises FeeTooHigh: the chain asks for more than ``max_fee`` now
         """
         origin = cast("ChecksumAddress", sender.address)
         if rehearse:
@@ -153,9 +158,18 @@ class Chain:
             }
             if gas is None:
                 gas = function.estimate_gas({"from": origin}) * _GAS_MARGIN_PERCENT // 100
+            if max_fee is not None:
+                parameters |= self._fees(max_fee)
             transaction = function.build_transaction({**parameters, "gas": gas})
             sent = sender.send(self.web3, transaction)
         return self._receipt(sent)
+
+    def unmined(self, account: str) -> int:
+        """Return how many transactions of an account the node knows that no block holds yet."""
+        origin = cast("ChecksumAddress", account)
+        with self._errors():
+            known = self.web3.eth.get_transaction_count(origin, "pending")
+            return max(0, known - self.web3.eth.get_transaction_count(origin, "latest"))
 
     def events(self, contract: Contract, event: str, receipt: Receipt) -> list[Mapping[str, Any]]:
         """Return the arguments of a contract's events of one kind in a receipt, in order."""
@@ -172,6 +186,17 @@ class Chain:
                 f"the node refused {method}", got=str(response["error"])[:200], expected="a result"
             )
         return response["result"]
+
+    def _fees(self, max_fee: int) -> TxParams:
+        base = int(self.web3.eth.get_block("latest").get("baseFeePerGas", 0))
+        if base > max_fee:
+            raise FeeTooHigh(
+                "gas is dearer than what may be paid for it",
+                got=f"{base} wei",
+                expected=f"at most {max_fee} wei",
+            )
+        tip = min(int(self.web3.eth.max_priority_fee), max_fee)
+        return {"maxFeePerGas": Wei(max_fee), "maxPriorityFeePerGas": Wei(tip)}
 
     def _receipt(self, sent: HexBytes) -> Receipt:
         with self._errors():

@@ -44,6 +44,12 @@ class TransactionNotMined(UnavailableError):
     code = "chain.transaction-not-mined"
 
 
+class FeeTooHigh(UnavailableError):
+    """Gas is dearer now than the caller is ready to pay. Nothing was sent."""
+
+    code = "chain.fee-too-high"
+
+
 class WrongChain(UsageError):
     """The node is on another chain than the deployment. Noticed before any gas is spent."""
 
@@ -72,6 +78,12 @@ class NotRegistered(InvalidEvidenceError):
     """The registry holds no such bundle: nothing is proven, and nothing is refuted."""
 
     code = "registry.not-registered"
+
+
+class AnchorMissing(InvalidEvidenceError):
+    """No state of the enclave's store is anchored: there is nothing to compare it with."""
+
+    code = "registry.anchor-missing"
 
 
 class KeyRevoked(RefusedByPolicyError):
@@ -260,6 +272,7 @@ _CALL = frozenset(
         "AgentNotControlled",
         "AgentUnknown",
         "AgentsNotSupported",
+        "AnchorNotNewer",
         "AttestationNotNewer",
         "AttestationProofLength",
         "AttestationProofVersion",

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-from xmtp_tee.attestation.freshness import ANCHOR_CHAIN_SIZE, FreshnessStatement
+from xmtp_tee.attestation.freshness import FreshnessStatement
 from xmtp_tee.attestation.json_text import load_json
 from xmtp_tee.attestation.statements import require_signed_by
 from xmtp_tee.client.errors import EnclaveMismatchError, ReceiptsUnreadableError
@@ -146,17 +146,3 @@ def proven(
             got=f"another state at epoch {epoch}",
         )
     return answer
-
-
-def require_anchored(
-    authority: bytes, store_id: str, anchor: tuple[int, bytes], ask: Ask
-) -> wire.Freshness:
-    """Return the enclave's signed state, which descends from what the contract has: ``anchor`` is
-    what ``FreshnessAnchor.latest`` returns (epoch, 24 bytes). Raises as :func:`proven`.
-    """
-    epoch, chain = anchor
-    if epoch == 0:
-        return proven(authority, store_id, None, ask)
-    if len(chain) != ANCHOR_CHAIN_SIZE:
-        raise EnclaveMismatchError("An anchor's chain has 24 bytes", got=f"{len(chain)} bytes")
-    return proven(authority, store_id, (epoch, chain), ask)

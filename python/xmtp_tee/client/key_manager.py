@@ -9,6 +9,7 @@ from xmtp_tee.client.keys.making import KeyMaking
 from xmtp_tee.client.keys.proofs import KeyProofs
 from xmtp_tee.client.keys.secrets import KeySecrets
 from xmtp_tee.client.keys.signing import KeySigning
+from xmtp_tee.client.keys.state import KeyStoreState
 from xmtp_tee.client.models import EnclaveInfo, KeyInfo, KeyLimits, PreKeyInfo
 
 __all__ = ["EnclaveInfo", "KeyInfo", "KeyLimits", "KeyManager", "PreKeyInfo"]
@@ -21,6 +22,7 @@ class KeyManager(
     KeySecrets,
     KeyProofs,
     KeyGovernance,
+    KeyStoreState,
     Backups,
 ):
     """A blocking client of one enclave, connected from construction to :meth:`close`.

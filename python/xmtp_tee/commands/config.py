@@ -39,6 +39,7 @@ SETTINGS: Mapping[str, tuple[str, ...]] = {
     "driver": ("XMTP_TEE_DRIVER",),
     "caller-key": ("XMTP_TEE_CALLER_KEY",),
     "transport-key": ("XMTP_TEE_TRANSPORT_KEY",),
+    "state-receipts": ("XMTP_TEE_STATE_RECEIPTS",),
     "keystore": ("XMTP_TEE_KEYSTORE", "ETH_KEYSTORE", "ETH_KEYSTORE_ACCOUNT"),
     "password-file": ("XMTP_TEE_PASSWORD_FILE", "ETH_PASSWORD"),
 }

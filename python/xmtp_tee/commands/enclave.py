@@ -1,11 +1,13 @@
-"""``xmtp-tee enclave run``: the process that holds the keys."""
+"""``xmtp-tee enclave``: the process that holds the keys, and how another platform gets into its store."""
 
 from __future__ import annotations
 
 import logging
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -13,45 +15,85 @@ from xmtp_tee.commands.config import Settings
 from xmtp_tee.commands.console import Console
 from xmtp_tee.commands.lazy import LazyGroup
 from xmtp_tee.commands.options import json_option
+from xmtp_tee.errors import UsageError
+
+if TYPE_CHECKING:
+    from xmtp_tee.enclave.config import EnclaveConfig
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
-@click.group(
-    cls=LazyGroup,
-    lazy={"run": ("xmtp_tee.commands.enclave:run", "Run the enclave until it is stopped.")},
-)
+_COMMANDS = {
+    "run": ("xmtp_tee.commands.enclave:run", "Run the enclave until it is stopped."),
+    "recover": (
+        "xmtp_tee.commands.enclave:recover",
+        "Open a store to this platform with a recovery key.",
+    ),
+    "receive": (
+        "xmtp_tee.commands.enclave:receive",
+        "Have another enclave hand its store over to this platform.",
+    ),
+}
+
+
+@click.group(cls=LazyGroup, lazy=_COMMANDS)
 def enclave() -> None:
     """Run the process that holds the keys."""
 
 
+def place_options(function: F) -> F:
+    """Which TEE this is, and where the store lies."""
+    for decorator in (
+        click.option(
+            "--log-level",
+            type=click.Choice(["debug", "info", "warning", "error"]),
+            default="info",
+            show_default=True,
+        ),
+        click.option(
+            "--unsafe-simulate-on-hardware",
+            is_flag=True,
+            help="Allow the simulator on a machine that has a genuine TEE.",
+        ),
+        click.option(
+            "--simulator-salt", default="", help="Change the simulator's measurement, for tests."
+        ),
+        click.option(
+            "--store",
+            help="Where the sealed store lies: a path, or postgresql://USER@HOST/DATABASE.",
+        ),
+        click.option(
+            "--state-dir",
+            type=click.Path(path_type=Path),
+            help="The sealed store's folder, mode 0700. [env: XMTP_TEE_STATE_DIR]",
+        ),
+        click.option(
+            "--certificates",
+            type=click.Path(path_type=Path),
+            help="SEV-SNP: the certificate table, for hosts that hand none over.",
+        ),
+        click.option(
+            "--tee",
+            default="tdx",
+            show_default=True,
+            help="Which TEE the simulator stands for: tdx, nitro, sevsnp.",
+        ),
+        click.option(
+            "--driver",
+            help="How this process attests itself: simulator, nitro, sevsnp. There is no default. "
+            "[env: XMTP_TEE_DRIVER]",
+        ),
+    ):
+        function = decorator(function)
+    return function
+
+
 @click.command("run")
-@click.option(
-    "--driver",
-    help="How this process attests itself: simulator, nitro, sevsnp. There is no default. "
-    "[env: XMTP_TEE_DRIVER]",
-)
-@click.option(
-    "--tee",
-    default="tdx",
-    show_default=True,
-    help="Which TEE the simulator stands for: tdx, nitro, sevsnp.",
-)
-@click.option(
-    "--certificates",
-    type=click.Path(path_type=Path),
-    help="SEV-SNP: the certificate table, for hosts that hand none over.",
-)
-@click.option(
-    "--state-dir",
-    type=click.Path(path_type=Path),
-    help="The sealed store's folder, mode 0700. [env: XMTP_TEE_STATE_DIR]",
-)
+@place_options
 @click.option(
     "--socket",
     type=click.Path(path_type=Path),
     help="Where to listen; default: enclave.sock in the state folder. [env: XMTP_TEE_SOCKET]",
-)
-@click.option(
-    "--store", help="Where the sealed store lies: a path, or postgresql://USER@HOST/DATABASE."
 )
 @click.option("--check-store", is_flag=True, help="Verify every record of the store at the start.")
 @click.option(
@@ -59,50 +101,117 @@ def enclave() -> None:
     type=click.Path(path_type=Path),
     help="Keep the store's last state there, out of the host's reach, and refuse an older store.",
 )
+@click.option(
+    "--known-states",
+    type=click.Path(path_type=Path),
+    help="Refuse a store that does not descend from the states in this file of `anchor show --save`.",
+)
 @click.option("--must-exist", is_flag=True, help="Refuse to make a new store if there is none.")
 @click.option(
     "--accept-lost-audit",
     is_flag=True,
     help="Begin a new audit log although the store knows one that is gone.",
 )
-@click.option("--simulator-salt", default="", help="Change the simulator's measurement, for tests.")
-@click.option(
-    "--unsafe-simulate-on-hardware",
-    is_flag=True,
-    help="Allow the simulator on a machine that has a genuine TEE.",
-)
-@click.option(
-    "--log-level",
-    type=click.Choice(["debug", "info", "warning", "error"]),
-    default="info",
-    show_default=True,
-)
 @json_option
 def run(
-    driver: str | None,
-    tee: str,
-    certificates: Path | None,
-    state_dir: Path | None,
     socket: Path | None,
-    store: str | None,
     check_store: bool,
     freshness_file: Path | None,
+    known_states: Path | None,
     must_exist: bool,
     accept_lost_audit: bool,
-    simulator_salt: str,
-    unsafe_simulate_on_hardware: bool,
-    log_level: str,
     console: Console,
+    **place: Any,
 ) -> None:
     """Run the enclave until SIGTERM or Ctrl-C. One line on stdout says that clients can connect."""
-    settings = Settings()
-    named = settings.require("driver", driver)
-    listen = settings.find("socket", socket)
-    folder = Path(settings.require("state-dir", state_dir)).absolute()
-
-    from xmtp_tee.enclave.config import EnclaveConfig
+    listen = Settings().find("socket", socket)
+    # The default socket follows the state folder, also when that comes from a flag.
+    chosen = None if listen is None or listen.source == "default" else Path(listen.value).absolute()
+    config = _config(
+        console,
+        **place,
+        socket=chosen,
+        check_store=check_store,
+        freshness_file=None if freshness_file is None else freshness_file.absolute(),
+        known_states=known_states,
+        must_exist=must_exist,
+        accept_lost_audit=accept_lost_audit,
+    )
     from xmtp_tee.enclave.process import run as run_enclave
 
+    def announce(line: str) -> None:
+        click.echo(line if console.json else f"ready: {config.socket_path}")
+
+    run_enclave(config, announce=announce)
+
+
+@click.command()
+@click.argument("key_file", type=click.Path(path_type=Path, dir_okay=False))
+@place_options
+@json_option
+def recover(key_file: Path, console: Console, **place: Any) -> None:
+    """Wrap the store for this platform with the recovery key in KEY_FILE (32 raw bytes), once.
+
+    For the day when no platform is left that can open it. Then run the enclave as ever, and name another recovery key:
+    this one was on this machine.
+    """
+    config = _config(console, **place)
+    from xmtp_tee.enclave.process import recover_store
+    from xmtp_tee.enclave.recovery import read_recovery_key
+    from xmtp_tee.enclave.wiping import wiped
+
+    with wiped(read_recovery_key(key_file)) as private_key:
+        store_id = recover_store(config, private_key)
+    console.result({"store_id": store_id}, f"the store {store_id} opens on this platform now")
+
+
+@click.command()
+@click.argument("predecessor", metavar="SOCKET", type=click.Path(path_type=Path))
+@click.option(
+    "--root",
+    required=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The root of this enclave's evidence, DER; the other's policy pins it.",
+)
+@click.option(
+    "--collateral",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="SGX and TDX: the collateral, JSON.",
+)
+@place_options
+@json_option
+def receive(
+    predecessor: Path, root: Path, collateral: Path | None, console: Console, **place: Any
+) -> None:
+    """Have the enclave on SOCKET hand its store over to this platform, if its policy approves of this code."""
+    config = _config(console, **place)
+    try:
+        certificate = root.read_bytes()
+        given = b"" if collateral is None else collateral.read_bytes()
+    except OSError as error:
+        raise UsageError(
+            "a file cannot be read", got=error.filename, cause=error.strerror
+        ) from None
+    from xmtp_tee.enclave.process import receive as receive_store
+
+    store_id = receive_store(config, predecessor, certificate, given)
+    console.result({"store_id": store_id}, f"the store {store_id} opens on this platform now")
+
+
+def _config(
+    console: Console,
+    *,
+    driver: str | None,
+    state_dir: Path | None,
+    simulator_salt: str,
+    log_level: str,
+    **options: Any,
+) -> EnclaveConfig:
+    """Return the configuration, having set up the log."""
+    from xmtp_tee.enclave.config import EnclaveConfig
+
+    settings = Settings()
+    named = settings.require("driver", driver)
     logging.Formatter.converter = time.gmtime
     logging.basicConfig(
         stream=sys.stderr,
@@ -114,24 +223,9 @@ def run(
         console.say(
             "SIMULATED: there is no TEE here. For development only.", colour="red", bold=True
         )
-    # The default socket follows the state folder, also when that comes from a flag.
-    chosen = None if listen is None or listen.source == "default" else Path(listen.value).absolute()
-    config = EnclaveConfig(
-        state_dir=folder,
+    return EnclaveConfig(
+        state_dir=Path(settings.require("state-dir", state_dir)).absolute(),
         driver=named,
-        socket=chosen,
-        store=store,
-        must_exist=must_exist,
-        check_store=check_store,
-        freshness_file=freshness_file,
-        accept_lost_audit=accept_lost_audit,
-        tee=tee,
-        certificates=certificates,
         simulator_salt=simulator_salt.encode(),
-        unsafe_simulate_on_hardware=unsafe_simulate_on_hardware,
+        **options,
     )
-
-    def announce(line: str) -> None:
-        click.echo(line if console.json else f"ready: {config.socket_path}")
-
-    run_enclave(config, announce=announce)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from xmtp_tee.client.accounts import Sender
     from xmtp_tee.client.chain import Chain
     from xmtp_tee.client.deployment import Deployment
+    from xmtp_tee.client.freshness import ReceiptBook
     from xmtp_tee.client.key_manager import KeyManager
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -109,19 +110,26 @@ def open_chain(
     return chain, where
 
 
-def open_keys(flag: Path | None) -> KeyManager:
-    """Connect to the enclave, as the caller whose key the settings name, if they name one."""
+def open_keys(flag: Path | None, receipts: ReceiptBook | None = None) -> KeyManager:
+    """Connect to the enclave, as the caller whose key the settings name, if they name one.
+
+    A store that went back behind ``receipts``, by default those that the settings name, is refused.
+    """
     from xmtp_tee.client.caller import CallerKey
+    from xmtp_tee.client.freshness import ReceiptBook
     from xmtp_tee.client.key_manager import KeyManager
 
     settings = Settings()
     key, transport = settings.find("caller-key"), settings.find("transport-key")
+    if receipts is None and (kept := settings.find("state-receipts")) is not None:
+        receipts = ReceiptBook(Path(kept.value).expanduser())
     return KeyManager(
         Path(settings.require("socket", flag)),
         caller=None if key is None else CallerKey.load(key.value),
         transport_key=None
         if transport is None
         else hex_bytes(transport.value, "transport-key", 32),
+        state_receipts=receipts,
     )
 
 

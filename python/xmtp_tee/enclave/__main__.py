@@ -18,6 +18,7 @@ from pathlib import Path
 from xmtp_tee.enclave.config import DRIVERS, TEES, EnclaveConfig
 from xmtp_tee.enclave.errors import ConfigurationError
 from xmtp_tee.enclave.process import receive, recover_store, run
+from xmtp_tee.enclave.recovery import read_recovery_key
 from xmtp_tee.enclave.wiping import wiped
 from xmtp_tee.errors import XmtpTeeError
 
@@ -32,6 +33,12 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--check-store", action="store_true", help="verify every record at the start")
     made.add_argument(
         "--freshness-file", type=Path, help="keep the store's last state there, out of reach"
+    )
+    made.add_argument(
+        "--known-states",
+        type=Path,
+        metavar="FILE",
+        help="refuse a store that does not descend from the states in FILE",
     )
     made.add_argument(
         "--receive-store-from",
@@ -89,6 +96,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         must_exist=options.must_exist,
         check_store=options.check_store,
         freshness_file=options.freshness_file,
+        known_states=options.known_states,
         accept_lost_audit=options.accept_lost_audit,
         tee=options.tee,
         certificates=options.certificates,
@@ -97,10 +105,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     try:
         if options.receive_store_from is not None:
-            return _receive(config, options)
+            return _received(_receive(config, options))
         if options.recover_with is not None:
-            with wiped(_recovery_key(options.recover_with)) as private_key:
-                return recover_store(config, private_key)
+            with wiped(read_recovery_key(options.recover_with)) as private_key:
+                return _received(recover_store(config, private_key))
         return run(config)
     except XmtpTeeError as error:
         sys.stderr.write(f"the enclave does not start: {error} [{error.code}]\n")
@@ -108,22 +116,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(error.exit_code)
 
 
-def _recovery_key(path: Path) -> bytearray:
-    buffer = bytearray(33)
-    try:
-        with path.open("rb", buffering=0) as file:
-            size = file.readinto(buffer)
-    except OSError as error:
-        raise ConfigurationError(
-            "The file cannot be read", got=path, cause=error.strerror
-        ) from None
-    if size != 32:
-        raise ConfigurationError("A recovery key has 32 bytes", got=f"{size} bytes")
-    del buffer[32:]
-    return buffer
-
-
-def _receive(config: EnclaveConfig, options: argparse.Namespace) -> int:
+def _receive(config: EnclaveConfig, options: argparse.Namespace) -> str:
     if options.root is None:
         raise ConfigurationError("--receive-store-from needs --root")
     try:
@@ -134,6 +127,11 @@ def _receive(config: EnclaveConfig, options: argparse.Namespace) -> int:
             "A file cannot be read", got=error.filename, cause=error.strerror
         ) from None
     return receive(config, options.receive_store_from, root, collateral)
+
+
+def _received(store_id: str) -> int:
+    sys.stdout.write(json.dumps({"event": "received", "store_id": store_id}) + "\n")
+    return 0
 
 
 if __name__ == "__main__":

@@ -47,7 +47,9 @@ class EnclaveConfig:
     ``state_dir``: the lock and, unless ``store`` names another place, the sealed store (mode 0700).
     ``store``: a path, or the URL of a PostgreSQL database that several enclaves may share.
     ``check_store``: verify every record at the start, however many there are. ``freshness_file``: where
-    the last state of the store is kept, out of the host's reach (``enclave.anchors``). ``socket``:
+    the last state of the store is kept, out of the host's reach (``enclave.anchors``).
+    ``known_states``: a file with states that others have seen (``attestation.known_states``), from
+    which the store must descend. ``socket``:
     ``enclave.sock`` in the state folder by default.
     ``accept_lost_audit``: begin a new audit log although the store knows one that is gone.
     ``must_exist``: refuse to make a new store, as a production start should.
@@ -63,6 +65,7 @@ class EnclaveConfig:
     must_exist: bool = False
     check_store: bool = False
     freshness_file: Path | None = None
+    known_states: Path | None = None
     accept_lost_audit: bool = False
     tee: str = "tdx"
     certificates: Path | None = None

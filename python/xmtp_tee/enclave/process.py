@@ -18,6 +18,7 @@ from xmtp_tee.assurance import AssuranceLevel
 from xmtp_tee.attestation.address import checksum_address
 from xmtp_tee.attestation.drivers.base import Driver
 from xmtp_tee.enclave.anchors.file import FileAnchor
+from xmtp_tee.enclave.anchors.known import read_known_states
 from xmtp_tee.enclave.audit.log import AuditLog
 from xmtp_tee.enclave.audit.segments import FileSegments
 from xmtp_tee.enclave.birth import give_birth
@@ -31,7 +32,7 @@ from xmtp_tee.enclave.service import Enclave
 from xmtp_tee.enclave.storage.opening import is_url, open_rows
 from xmtp_tee.enclave.storage.rows import Change
 from xmtp_tee.enclave.store import SealedStore
-from xmtp_tee.enclave.successor import receive_store, received_line
+from xmtp_tee.enclave.successor import receive_store
 from xmtp_tee.wire.limits import PROTOCOL_VERSION
 
 log = logging.getLogger("xmtp_tee.enclave")
@@ -106,23 +107,21 @@ def _confined(config: EnclaveConfig) -> list[str]:
     return confine(writable, readable, ports)
 
 
-def receive(config: EnclaveConfig, predecessor: Path, root: bytes, collateral: bytes) -> int:
-    """Have another enclave hand its store over to this platform, say so on stdout, return 0.
+def receive(config: EnclaveConfig, predecessor: Path, root: bytes, collateral: bytes) -> str:
+    """Have another enclave hand its store over to this platform; return the store's id in hex.
 
     :raises SuccessorRefusedError: if its policy does not approve this enclave
     """
     harden()
     lock = prepare_state_directory(config.state_dir)
     try:
-        store_id = receive_store(predecessor, make_driver(config), root, collateral)
+        return receive_store(predecessor, make_driver(config), root, collateral)
     finally:
         os.close(lock)
-    _to_stdout(received_line(store_id))
-    return 0
 
 
-def recover_store(config: EnclaveConfig, private_key: bytearray) -> int:
-    """Wrap the store key for this platform with a recovery key, say so on stdout, return 0.
+def recover_store(config: EnclaveConfig, private_key: bytearray) -> str:
+    """Wrap the store key for this platform with a recovery key; return the store's id in hex.
 
     :raises XmtpTeeError: if the store is not sealed to this key
     """
@@ -137,8 +136,7 @@ def recover_store(config: EnclaveConfig, private_key: bytearray) -> int:
     finally:
         os.close(lock)
     log.warning("the store %s was recovered to this platform", store_id)
-    _to_stdout(received_line(store_id))
-    return 0
+    return store_id
 
 
 def open_store(config: EnclaveConfig, driver: Driver) -> SealedStore:
@@ -148,6 +146,8 @@ def open_store(config: EnclaveConfig, driver: Driver) -> SealedStore:
     part is verified when it is read.
 
     :raises StoreMissingError: if there is none and the configuration demands one
+    :raises StoreRolledBackError: if others have seen a later state
+    :raises StoreForkedError: if others have seen another past
     :raises XmtpTeeError: one of ``enclave.errors``, if the store is refused
     """
 
@@ -155,14 +155,20 @@ def open_store(config: EnclaveConfig, driver: Driver) -> SealedStore:
         log.info("a new key store is born")
         give_birth(create, driver, int(time.time()))
 
-    rows = open_rows(config.store_name, None if config.must_exist else birth)
+    known = None if config.known_states is None else read_known_states(config.known_states)
+    # Of a store that others have seen a new one cannot take the place.
+    must_exist = config.must_exist or known is not None
+    rows = open_rows(config.store_name, None if must_exist else birth)
     try:
         store = SealedStore.open(rows, driver)
         if config.check_store or store.count <= QUICKLY_CHECKED:
             store.verify()
-        if config.freshness_file is None:
+        if known is not None:
+            store.require_known(known)
+            log.info("the store descends from %d known states", len(known.states))
+        elif config.freshness_file is None:
             log.warning(_UNANCHORED)
-        else:
+        if config.freshness_file is not None:
             store.anchored(FileAnchor(config.freshness_file))
     except BaseException:
         rows.close()

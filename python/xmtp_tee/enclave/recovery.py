@@ -12,12 +12,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from hashlib import sha256
+from pathlib import Path
 from typing import Final
 
 from xmtp_tee import hpke
 from xmtp_tee.attestation.drivers.base import Driver
-from xmtp_tee.enclave.errors import StoreSealedElsewhereError
-from xmtp_tee.enclave.private_keys import wiped
+from xmtp_tee.enclave.errors import ConfigurationError, StoreSealedElsewhereError
+from xmtp_tee.enclave.private_keys import wipe, wiped
 from xmtp_tee.enclave.records import pack
 from xmtp_tee.enclave.sealing import CHECK_SIZE, KEY_SIZE, Wrap, provider_of, wrap_store_key
 from xmtp_tee.enclave.storage.rows import RowStore
@@ -71,6 +72,26 @@ def recover(rows: RowStore, private_key: bytearray, driver: Driver) -> str:
     with rows.transaction():
         rows.put_wrap(made)
     return store_id.hex()
+
+
+def read_recovery_key(path: Path) -> bytearray:
+    """Return the private key in a file: 32 raw bytes. The caller wipes it.
+
+    :raises ConfigurationError: if the file cannot be read, or has another size
+    """
+    buffer = bytearray(KEY_SIZE + 1)
+    try:
+        with path.open("rb", buffering=0) as file:
+            size = file.readinto(buffer)
+    except OSError as error:
+        raise ConfigurationError(
+            "The recovery key cannot be read", got=path, cause=error.strerror
+        ) from None
+    if size != KEY_SIZE:
+        wipe(buffer)
+        raise ConfigurationError("A recovery key has 32 bytes", got=f"another size: {path}")
+    del buffer[KEY_SIZE:]
+    return buffer
 
 
 def _name(recipient: bytes) -> tuple[str, bytes]:

@@ -18,7 +18,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, TypeVar
 
+from xmtp_tee.attestation.address import address_of_public_key, checksum_address
 from xmtp_tee.attestation.drivers.base import Driver
+from xmtp_tee.attestation.known_states import KnownStates
 from xmtp_tee.enclave.anchors import Anchor, NoAnchor
 from xmtp_tee.enclave.draft import (
     Draft,
@@ -37,7 +39,7 @@ from xmtp_tee.enclave.purposes import Purpose
 from xmtp_tee.enclave.records import ID_SIZE, SCHEMA, HeadBody, KeyRecord, pack, secret_data
 from xmtp_tee.enclave.sealing import Sealer, Wrap, unseal_store_key
 from xmtp_tee.enclave.storage.rows import Head, Row, RowStore
-from xmtp_tee.wire.store_faults import StoreTamperedError, StoreUnavailableError
+from xmtp_tee.wire.store_faults import StoreForkedError, StoreTamperedError, StoreUnavailableError
 
 MAX_EPOCH: Final = 1 << 31
 _CACHED_KEYS: Final = 4096
@@ -134,6 +136,24 @@ class SealedStore:
         :raises StoreForkedError: if it descends from another state of that epoch
         """
         self._history.require_descent(self.point, earlier)
+
+    def require_known(self, known: KnownStates) -> None:
+        """Return if the present state is each of the known ones or descends from it.
+
+        :raises StoreRolledBackError: if the store was put back behind one
+        :raises StoreForkedError: if it descends from another state of that epoch, or is another
+        authority's
+        """
+        authority = address_of_public_key(self.authority().public_key)
+        if known.authority != authority:
+            raise StoreForkedError(
+                "The known states are of another store",
+                got=checksum_address(known.authority),
+                expected=checksum_address(authority),
+                cause="the store was exchanged, or the file is another enclave's",
+            )
+        for state in known.states:
+            self._history.require_descent(self.point, Point(state.epoch, state.chain))
 
     def refresh(self) -> bool:
         """Take over what other enclaves have written meanwhile; return whether they have.

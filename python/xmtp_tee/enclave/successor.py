@@ -6,7 +6,6 @@ store. From then on it opens the store like any enclave; the store key is not ke
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import socket
@@ -121,8 +120,3 @@ def receive_store(path: Path, driver: Driver, root: bytes, collateral: bytes) ->
         old.close()
     log.info("the store %s opens on this platform now", issued.store_id.hex())
     return issued.store_id.hex()
-
-
-def received_line(store_id: str) -> str:
-    """Return what is printed at the end, as JSON."""
-    return json.dumps({"event": "received", "store_id": store_id})

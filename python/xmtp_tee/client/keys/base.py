@@ -83,6 +83,11 @@ class EnclaveClient:
         """Hang up. The keys stay."""
         self._connection.close()
 
+    @property
+    def authority(self) -> bytes:
+        """The address (20 bytes) that the enclave on this connection signs under."""
+        return self._connection.enclave.authority
+
     def check_freshness(self) -> None:
         """Have the enclave prove that its store has not gone back, and remember how far it is;
         without ``state_receipts`` nothing is asked. Done at connecting; to be done again after

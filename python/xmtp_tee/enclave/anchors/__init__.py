@@ -4,7 +4,8 @@ A store that lies behind its anchor was put back; one that does not descend from
 is refused at the start. The host owns the store, so an anchor is worth as much as the place is out of
 the host's reach: ``file`` is for tests and for a disk that somebody else owns. Clients' receipts
 (``client.freshness``) and the contract (``FreshnessAnchor``) need no anchor in here: who reads them has
-the enclave prove that its state descends from theirs.
+the enclave prove that its state descends from theirs. ``known`` reads a file of such states that the host
+brings to a start; it can make the enclave refuse, and nothing else.
 """
 
 from __future__ import annotations

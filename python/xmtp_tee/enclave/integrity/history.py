@@ -19,6 +19,7 @@ from typing import Final, Protocol
 from xmtp_tee.wire.store_faults import StoreForkedError, StoreRolledBackError
 
 CHAIN_SIZE: Final = 32
+_LEAST_CHAIN: Final = 24
 GENESIS: Final = bytes(CHAIN_SIZE)
 """``chain(0)``, before the birth of the store (epoch 1)."""
 
@@ -48,7 +49,10 @@ Mac = Callable[[bytes, bytes], bytes]
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One state of a store: the number of a mutation, and the chain up to it (32 bytes)."""
+    """One state of a store: the number of a mutation, and the chain up to it (32 bytes).
+
+    A state that was kept elsewhere may have the first 24 bytes alone.
+    """
 
     epoch: int
     chain: bytes
@@ -105,7 +109,9 @@ class History:
         :raises StoreRolledBackError: if it lies before
         :raises StoreForkedError: if it descends from another state of that epoch
         """
-        if self.ancestor(now, earlier.epoch).chain != earlier.chain:
+        if len(earlier.chain) < _LEAST_CHAIN:
+            raise ValueError(f"a state is known by {_LEAST_CHAIN} bytes of its chain at least")
+        if self.ancestor(now, earlier.epoch).chain[: len(earlier.chain)] != earlier.chain:
             raise StoreForkedError(
                 "The store descends from another past than the one that is known",
                 got=f"another state at epoch {earlier.epoch}",
