@@ -14,38 +14,39 @@ import pytest
 from tests.attestation.support import BINDING, COLLATERAL, NOW, ROOT
 from xmtp_tee.assurance import AssuranceLevel
 from xmtp_tee.attestation import TeeKind, parse_quote, verify_quote, workload_id
-from xmtp_tee.attestation.drivers import Driver, SimulatorDriver, measure_code
+from xmtp_tee.attestation.drivers import Driver, TdxDriver, measure_code
+from xmtp_tee.attestation.drivers.emulated import emulated_tdx
 from xmtp_tee.attestation.drivers.measurement import trusted_files
-from xmtp_tee.attestation.drivers.simulator import FUSES_FILE
+from xmtp_tee.attestation.drivers.sealing import FUSES_FILE
 from xmtp_tee.attestation.errors import FieldError
 
 
 @pytest.fixture
-def driver(tmp_path: Path) -> SimulatorDriver:
-    return SimulatorDriver(tmp_path)
+def driver(tmp_path: Path) -> TdxDriver:
+    return emulated_tdx(tmp_path)
 
 
-def test_simulator_driver_is_a_driver_and_claims_simulated(driver: SimulatorDriver) -> None:
+def test_simulator_driver_is_a_driver_and_claims_simulated(driver: TdxDriver) -> None:
     as_driver: Driver = driver
     assert as_driver.tee is TeeKind.TDX
     assert as_driver.assurance is AssuranceLevel.SIMULATED
 
 
-def test_quote_verifies_and_binds_the_report_data(driver: SimulatorDriver) -> None:
+def test_quote_verifies_and_binds_the_report_data(driver: TdxDriver) -> None:
     verified = verify_quote(driver.quote(BINDING.report_data()), COLLATERAL, ROOT, NOW)
     assert verified.report_data == BINDING.report_data()
-    assert verified.quote.body.mr_td == driver.measurement == measure_code()
+    assert verified.quote.body.mr_td == measure_code()
     assert verified.development
 
 
 @pytest.mark.parametrize("size", [0, 32, 63, 65])
-def test_quote_refuses_report_data_of_another_length(driver: SimulatorDriver, size: int) -> None:
+def test_quote_refuses_report_data_of_another_length(driver: TdxDriver, size: int) -> None:
     with pytest.raises(FieldError):
         driver.quote(bytes(size))
 
 
-def test_measurement_salt_makes_another_workload(driver: SimulatorDriver, tmp_path: Path) -> None:
-    salted = SimulatorDriver(tmp_path, measurement_salt=b"attack")
+def test_measurement_salt_makes_another_workload(driver: TdxDriver, tmp_path: Path) -> None:
+    salted = emulated_tdx(tmp_path, measurement_salt=b"attack")
     first, second = (parse_quote(d.quote(bytes(64))) for d in (driver, salted))
     assert workload_id(first) != workload_id(second)
 
@@ -112,31 +113,27 @@ def test_trusted_files_hold_every_module_that_the_enclave_loads() -> None:
 # --- sealing root ---------------------------------------------------------------------------------
 
 
-def test_seal_root_is_the_same_for_the_same_platform(
-    driver: SimulatorDriver, tmp_path: Path
-) -> None:
+def test_seal_root_is_the_same_for_the_same_platform(driver: TdxDriver, tmp_path: Path) -> None:
     root = driver.seal_root()
     assert isinstance(root, bytearray)
     assert len(root) == 32
-    assert root == driver.seal_root() == SimulatorDriver(tmp_path).seal_root()
+    assert root == driver.seal_root() == emulated_tdx(tmp_path).seal_root()
 
 
-def test_seal_root_survives_a_change_of_the_code(driver: SimulatorDriver, tmp_path: Path) -> None:
-    assert SimulatorDriver(tmp_path, measurement_salt=b"new").seal_root() == driver.seal_root()
+def test_seal_root_survives_a_change_of_the_code(driver: TdxDriver, tmp_path: Path) -> None:
+    assert emulated_tdx(tmp_path, measurement_salt=b"new").seal_root() == driver.seal_root()
 
 
 def test_seal_root_differs_between_platforms(tmp_path: Path) -> None:
-    first, second = (SimulatorDriver(tmp_path / name).seal_root() for name in ("a", "b"))
+    first, second = (emulated_tdx(tmp_path / name).seal_root() for name in ("a", "b"))
     assert first != second
 
 
-def test_seal_root_is_not_the_secret_of_the_file(driver: SimulatorDriver, tmp_path: Path) -> None:
+def test_seal_root_is_not_the_secret_of_the_file(driver: TdxDriver, tmp_path: Path) -> None:
     assert driver.seal_root() != (tmp_path / FUSES_FILE).read_bytes()
 
 
-def test_fuses_are_32_bytes_that_only_the_user_can_read(
-    driver: SimulatorDriver, tmp_path: Path
-) -> None:
+def test_fuses_are_32_bytes_that_only_the_user_can_read(driver: TdxDriver, tmp_path: Path) -> None:
     driver.seal_root()
     fuses = tmp_path / FUSES_FILE
     assert len(fuses.read_bytes()) == 32
@@ -146,13 +143,13 @@ def test_fuses_are_32_bytes_that_only_the_user_can_read(
 
 def test_seal_root_is_the_same_for_all_who_start_at_once(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
-        roots = list(pool.map(lambda _: bytes(SimulatorDriver(tmp_path).seal_root()), range(32)))
+        roots = list(pool.map(lambda _: bytes(emulated_tdx(tmp_path).seal_root()), range(32)))
     assert len(set(roots)) == 1
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o660])
 def test_seal_root_refuses_fuses_that_others_can_read(
-    driver: SimulatorDriver, tmp_path: Path, mode: int
+    driver: TdxDriver, tmp_path: Path, mode: int
 ) -> None:
     driver.seal_root()
     (tmp_path / FUSES_FILE).chmod(mode)
@@ -163,7 +160,7 @@ def test_seal_root_refuses_fuses_that_others_can_read(
 
 @pytest.mark.parametrize("size", [0, 31, 33])
 def test_seal_root_refuses_fuses_of_another_length(
-    driver: SimulatorDriver, tmp_path: Path, size: int
+    driver: TdxDriver, tmp_path: Path, size: int
 ) -> None:
     (tmp_path / FUSES_FILE).write_bytes(bytes(size))
     (tmp_path / FUSES_FILE).chmod(0o600)
@@ -171,7 +168,7 @@ def test_seal_root_refuses_fuses_of_another_length(
         driver.seal_root()
 
 
-def test_seal_root_does_not_follow_a_link(driver: SimulatorDriver, tmp_path: Path) -> None:
+def test_seal_root_does_not_follow_a_link(driver: TdxDriver, tmp_path: Path) -> None:
     target = tmp_path / "elsewhere"
     target.write_bytes(bytes(32))
     target.chmod(0o600)
@@ -183,4 +180,4 @@ def test_seal_root_does_not_follow_a_link(driver: SimulatorDriver, tmp_path: Pat
 def test_seal_root_refuses_a_state_folder_that_is_a_file(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("")
     with pytest.raises(FieldError, match="cannot be opened"):
-        SimulatorDriver(tmp_path / "state").seal_root()
+        emulated_tdx(tmp_path / "state").seal_root()

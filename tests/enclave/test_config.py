@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from xmtp_tee.assurance import AssuranceLevel
-from xmtp_tee.attestation.errors import DeviceError
+from xmtp_tee.attestation.errors import DeviceError, SealRootUnavailableError
 from xmtp_tee.attestation.kinds import TeeKind
 from xmtp_tee.enclave import EnclaveConfig, run
 from xmtp_tee.enclave.config import make_driver
@@ -16,7 +16,7 @@ from xmtp_tee.enclave.errors import ConfigurationError, DriverUnknownError
 from xmtp_tee.enclave.process import run as run_itself
 
 
-@pytest.mark.parametrize("name", ["", "tdx", "none", "Simulator", "simulator "])
+@pytest.mark.parametrize("name", ["", "sgx", "none", "Simulator", "simulator "])
 def test_unknown_driver_is_refused_without_falling_back(folder: Path, name: str) -> None:
     with pytest.raises(DriverUnknownError, match="simulator"):
         make_driver(EnclaveConfig(state_dir=folder, driver=name), ())
@@ -79,7 +79,7 @@ def test_emulated_tee_beside_a_genuine_one_is_refused_unless_that_is_meant(
     assert make_driver(meant, (device,)).assurance is AssuranceLevel.SIMULATED
 
 
-@pytest.mark.parametrize("driver", ["nitro", "sevsnp"])
+@pytest.mark.parametrize("driver", ["tdx", "nitro", "sevsnp"])
 @pytest.mark.parametrize(
     "options",
     [{"tee": "nitro"}, {"simulator_salt": b"x"}, {"unsafe_simulate_on_hardware": True}],
@@ -95,7 +95,7 @@ def test_options_of_the_simulator_do_not_go_with_hardware(
 def test_certificates_are_sev_snps_alone(folder: Path) -> None:
     table = folder / "certificates"
     table.write_bytes(b"")
-    for driver in ("simulator", "nitro"):
+    for driver in ("simulator", "tdx", "nitro"):
         config = EnclaveConfig(state_dir=folder, driver=driver, certificates=table)
         with pytest.raises(ConfigurationError, match="certificates"):
             make_driver(config, ())
@@ -107,6 +107,16 @@ def test_certificates_are_sev_snps_alone(folder: Path) -> None:
 def test_nitro_without_its_device_does_not_start(folder: Path) -> None:
     with pytest.raises(DeviceError, match="/dev/nsm"):
         make_driver(EnclaveConfig(state_dir=folder, driver="nitro"), ())
+
+
+@pytest.mark.skipif(Path("/dev/tdx_guest").exists(), reason="this is a TD")
+def test_tdx_never_falls_back_to_the_simulator(folder: Path) -> None:
+    driver = make_driver(EnclaveConfig(state_dir=folder, driver="tdx"), ())
+    assert (driver.tee, driver.assurance) == (TeeKind.TDX, AssuranceLevel.CVM)
+    with pytest.raises(DeviceError):
+        driver.quote(bytes(64))
+    with pytest.raises(SealRootUnavailableError):
+        driver.seal_root()
 
 
 @pytest.mark.skipif(Path("/dev/sev-guest").exists(), reason="this is a SEV-SNP guest")

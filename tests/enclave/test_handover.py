@@ -15,7 +15,7 @@ import pytest
 from tests.enclave.loopback import ADMINISTRATIVE, allow_backups
 from tests.enclave.support import NOW, OWNER, EnclaveProcess
 from xmtp_tee import hpke
-from xmtp_tee.attestation.drivers.simulator import SimulatorDriver
+from xmtp_tee.attestation.drivers.emulated import emulated_tdx
 from xmtp_tee.attestation.quote import parse_quote
 from xmtp_tee.attestation.simulator import (
     CollateralRecipe,
@@ -47,7 +47,7 @@ class Platform:
     def __init__(self, folder: Path, name: str, salt: bytes = b"") -> None:
         self.state = folder / name
         self.state.mkdir(mode=0o700)
-        self.driver = SimulatorDriver(self.state, measurement_salt=salt)
+        self.driver = emulated_tdx(self.state, measurement_salt=salt)
         self.path = self.state / "keys.sqlite"
 
     def open(self) -> Enclave:
@@ -215,7 +215,7 @@ def test_store_opens_on_the_new_platform_after_a_hand_over_between_processes(fol
         *("--state-dir", str(folder / "b"), "--root", str(folder / "root.der")),
         *("--collateral", str(folder / "collateral.json"), "--receive-store-from"),
     ]
-    new = SimulatorDriver(folder / "b", measurement_salt=b"new code")
+    new = emulated_tdx(folder / "b", measurement_salt=b"new code")
     workload = workload_id(parse_quote(new.quote(bytes(64)))).hex()
     with EnclaveProcess(folder, "--store", str(shared)) as process:
         with KeyManager(process.socket) as keys:

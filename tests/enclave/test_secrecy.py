@@ -18,7 +18,7 @@ from tests.enclave.support import (
     open_enclave,
     seeded_entropy,
 )
-from xmtp_tee.attestation.drivers.simulator import SimulatorDriver
+from xmtp_tee.attestation.drivers.emulated import emulated_tdx
 from xmtp_tee.client.key_manager import KeyManager
 from xmtp_tee.enclave.private_keys import public_key
 from xmtp_tee.enclave.storage.sqlite import SqliteRows
@@ -38,7 +38,7 @@ def spellings(secret: bytes) -> list[bytes]:
 
 def unsealed(state: Path) -> list[bytes]:
     """Unseal every private key, as only the enclave can."""
-    store = SealedStore.open(SqliteRows.open(state / "keys.sqlite"), SimulatorDriver(state))
+    store = SealedStore.open(SqliteRows.open(state / "keys.sqlite"), emulated_tdx(state))
     records, _ = store.page(None, 0, 1000)
     secrets = []
     for record in records:

@@ -80,7 +80,7 @@ def place_options(function: F) -> F:
         ),
         click.option(
             "--driver",
-            help="How this process attests itself: simulator, nitro, sevsnp. There is no default. "
+            help="How this process attests itself: simulator, tdx, nitro, sevsnp. There is no default. "
             "[env: XMTP_TEE_DRIVER]",
         ),
     ):

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from xmtp_tee.attestation.drivers import SimulatorDriver, measure_code
+from xmtp_tee.attestation.drivers import measure_code
 from xmtp_tee.attestation.drivers.base import Driver
-from xmtp_tee.attestation.drivers.emulated import emulated_nitro, emulated_sevsnp
+from xmtp_tee.attestation.drivers.emulated import emulated_nitro, emulated_sevsnp, emulated_tdx
 from xmtp_tee.attestation.kinds import TeeKind
 from xmtp_tee.attestation.nitro.document import parse_document
 from xmtp_tee.attestation.nitro.workload import nitro_workload_id
@@ -61,7 +61,7 @@ class Tdx:
 
     def driver(self, state_dir: Path, measurement_salt: bytes) -> Driver:
         """Return the simulator."""
-        return SimulatorDriver(state_dir, measurement_salt=measurement_salt)
+        return emulated_tdx(state_dir, measurement_salt=measurement_salt)
 
     def flipped(self, quote: bytes, encode: Callable[[bytes], bytes]) -> bytes:
         """Flip a bit of MRTD in the quote."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -9,9 +10,9 @@ from typing import Final
 from xmtp_tee.attestation.drivers.base import Driver
 from xmtp_tee.enclave.errors import ConfigurationError, DriverUnknownError
 
-DRIVERS: Final = ("simulator", "nitro", "sevsnp")
+DRIVERS: Final = ("simulator", "tdx", "nitro", "sevsnp")
 TEES: Final = ("tdx", "nitro", "sevsnp")
-"""What the simulator can stand for: TDX by quotes of its own, the others by the real drivers on emulated devices."""
+"""What the simulator can stand for: the real drivers on emulated devices."""
 STORE_NAME: Final = "keys.sqlite"
 SOCKET_NAME: Final = "enclave.sock"
 
@@ -115,6 +116,12 @@ def make_driver(
         nitro = NitroDriver()
         nitro.require_module()
         return nitro
+    if config.driver == "tdx":
+        if config.certificates is not None:
+            raise ConfigurationError("A TDX quote carries its certificates itself")
+        from xmtp_tee.attestation.drivers.tdx import TdxDriver
+
+        return TdxDriver()
     from xmtp_tee.attestation.drivers.sevsnp import SevSnpDriver, read_certificates
 
     given = None if config.certificates is None else read_certificates(config.certificates)
@@ -137,11 +144,7 @@ def _simulator(config: EnclaveConfig, hardware_devices: tuple[Path, ...]) -> Dri
             got=f"--driver simulator beside {present[0]}",
             next_command="xmtp-tee enclave run --unsafe-simulate-on-hardware, if that is meant",
         )
-    if config.tee == "tdx":
-        from xmtp_tee.attestation.drivers.simulator import SimulatorDriver
-
-        return SimulatorDriver(config.state_dir, measurement_salt=config.simulator_salt)
     from xmtp_tee.attestation.drivers import emulated
 
-    make = emulated.emulated_nitro if config.tee == "nitro" else emulated.emulated_sevsnp
+    make: Callable[..., Driver] = getattr(emulated, f"emulated_{config.tee}")
     return make(config.state_dir, measurement_salt=config.simulator_salt)

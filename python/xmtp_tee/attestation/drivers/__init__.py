@@ -6,6 +6,6 @@ from xmtp_tee.attestation.drivers.base import Driver
 from xmtp_tee.attestation.drivers.measurement import measure_code
 from xmtp_tee.attestation.drivers.nitro import NitroDriver
 from xmtp_tee.attestation.drivers.sevsnp import SevSnpDriver
-from xmtp_tee.attestation.drivers.simulator import SimulatorDriver
+from xmtp_tee.attestation.drivers.tdx import TdxDriver
 
-__all__ = ["Driver", "NitroDriver", "SevSnpDriver", "SimulatorDriver", "measure_code"]
+__all__ = ["Driver", "NitroDriver", "SevSnpDriver", "TdxDriver", "measure_code"]

@@ -1,4 +1,4 @@
-"""The production drivers in front of emulated devices: Nitro and SEV-SNP without the hardware.
+"""The production drivers in front of emulated devices: TDX, Nitro and SEV-SNP without the hardware.
 
 What the enclave runs is the code that it runs on hardware; only what answers it is simulated, and says so.
 """
@@ -13,9 +13,23 @@ from xmtp_tee.attestation.drivers.measurement import measure_code
 from xmtp_tee.attestation.drivers.nitro import NitroDriver
 from xmtp_tee.attestation.drivers.sealing import SimulatedFuses
 from xmtp_tee.attestation.drivers.sevsnp import SevSnpDriver
+from xmtp_tee.attestation.drivers.tdx import TdxDriver
 
+_TDX_SEAL_INFO = b"xmtp-tee/simulator/seal-root/v1"
 _NITRO_SEAL_INFO = b"xmtp-tee/simulator/nitro/seal-root/v1"
 _SNP_SECRET_INFO = b"xmtp-tee/simulator/sev-snp/chip-secret/v1"
+
+
+def emulated_tdx(state_dir: Path, *, measurement_salt: bytes = b"") -> TdxDriver:
+    """Return the TDX driver on an emulated guest that measures the trusted code.
+
+    The sealing root, which TDX has none of, is that of the simulated fuses in ``state_dir``: a store survives a change
+    of the code. ``measurement_salt`` changes the measurement, so that it becomes a workload that no policy knows.
+    """
+    from xmtp_tee.attestation.simulator.tdx_guest import EmulatedTdxTsm
+
+    guest = EmulatedTdxTsm(measure_code(salt=measurement_salt))
+    return TdxDriver(guest, SimulatedFuses(state_dir, _TDX_SEAL_INFO))
 
 
 def emulated_nitro(state_dir: Path, *, measurement_salt: bytes = b"") -> NitroDriver:
