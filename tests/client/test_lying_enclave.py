@@ -36,6 +36,7 @@ from xmtp_tee.wire.errors import (
     ProtocolVersionError,
 )
 from xmtp_tee.wire.faults import EnclaveInternalError, KeyNotFoundError
+from xmtp_tee.wire.limits import PROTOCOL_VERSION
 
 replace = msgspec.structs.replace
 Change = Callable[[wire.Operation], wire.Result]
@@ -298,7 +299,10 @@ def test_failure_of_the_request_leaves_the_connection_open(honest: Honest) -> No
 @pytest.mark.parametrize(
     ("welcome", "error"),
     [
-        (lambda about: encode(wire.Welcome(version=3, enclave=about)), ProtocolVersionError),
+        (
+            lambda about: encode(wire.Welcome(version=PROTOCOL_VERSION + 1, enclave=about)),
+            ProtocolVersionError,
+        ),
         (
             lambda _: encode(wire.Failure(id=0, code="wire.protocol-version", message="no")),
             ProtocolVersionError,
