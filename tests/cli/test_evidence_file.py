@@ -57,8 +57,10 @@ def test_simulated_evidence_is_judged_under_the_collateral_of_its_kind(
     flags = ["--root", "development", "--at", str(NOW), "--json"]
     done = CliRunner().invoke(main, ["verify", str(file), *flags, "--unsafe-accept-simulated"])
     assert done.exit_code == 0, done.output
-    assert json.loads(done.stdout)["level"] == "simulated"
-    assert CliRunner().invoke(main, ["verify", str(file), *flags]).exit_code == 4
+    said = json.loads(done.stdout)
+    assert (said["ok"], said["level"]) == (True, "simulated")
+    refused = CliRunner().invoke(main, ["verify", str(file), *flags])
+    assert (refused.exit_code, json.loads(refused.stdout)["ok"]) == (4, False)
 
 
 def test_a_time_in_milliseconds_is_a_usage_error(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -26,7 +27,7 @@ def commands(group: LazyGroup = main, path: tuple[str, ...] = ()) -> Iterator[tu
             yield from commands(command, (*path, name))
 
 
-def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+def run(*arguments: str, given: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
     """Run the command in a process of its own, away from any configuration."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("XMTP_TEE_")}
     clean.pop("ETH_RPC_URL", None)
@@ -35,6 +36,7 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
         capture_output=True,
         text=True,
         env=clean | environment,
+        input=given,
         timeout=60,
         check=False,
     )
@@ -132,3 +134,42 @@ def test_interrupted_reader_is_no_error() -> None:
     result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
     assert result.returncode == 0
     assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("given", ["", "n\n"], ids=["end of input", "no"])
+@pytest.mark.parametrize("command", ["destroy", "trim"])
+def test_what_cannot_be_undone_is_asked_and_a_no_is_one_json_object(
+    command: str, given: str
+) -> None:
+    arguments = ["keys", command, "00" * 16, "--socket", "nobody"]
+    result = run(*arguments, "--json", given=given)
+    assert result.returncode == 1
+    answer = json.loads(result.stdout)
+    assert (answer["ok"], answer["error"]["code"]) == (False, "cli.interrupted")
+    assert "for ever?" in result.stderr
+    text = run(*arguments, given=given)
+    # The blank is the library's, which writes it before it reads an answer.
+    assert (text.returncode, text.stdout.strip()) == (1, "")
+    assert "not confirmed" in text.stderr
+    asked = CliRunner(mix_stderr=False).invoke(main, [*arguments, "--yes", "--json"])
+    assert asked.exit_code == 3
+
+
+def test_dangerous_options_say_unsafe() -> None:
+    """What accepts less than the rules ask for is named so that nobody passes it by accident."""
+    accepting = re.compile(r"--(?!unsafe-)\S*(?:accept|unverified|insecure|simulate-on)\S*")
+    for path in commands():
+        text = CliRunner(mix_stderr=False).invoke(main, [*path, "--help"]).stdout
+        assert accepting.findall(text) == [], path
+
+
+def test_tee_of_the_enclave_is_a_choice(tmp_path: Path) -> None:
+    flags = ["--driver", "simulator", "--state-dir", str(tmp_path), "--tee", "sgx1"]
+    result = CliRunner(mix_stderr=False).invoke(main, ["enclave", "run", *flags, "--json"])
+    assert result.exit_code == 1
+    assert "sevsnp" in json.loads(result.stdout)["error"]["message"]
+
+
+def test_error_is_one_line_so_that_a_stream_may_end_with_it(tmp_path: Path) -> None:
+    result = CliRunner(mix_stderr=False).invoke(main, ["keys", "backup", "none", "--json"])
+    assert len(result.stdout.splitlines()) == 1

@@ -52,10 +52,10 @@ def test_key_is_made_used_rotated_deleted_and_restored(run: Any) -> None:
     assert run("keys", "open", key_id, "--aad", "a", data=sealed.encode()).stdout == "text"
     assert run("keys", "open", key_id, data=sealed.encode(), code=2).stderr
     run("keys", "minimum", key_id, "2")
-    run("keys", "trim", key_id)
+    run("keys", "trim", key_id, "--yes")
     run("keys", "open", key_id, "--aad", "a", data=sealed.encode(), code=1)
     assert "deleted" in run("keys", "delete", key_id).stdout
-    run("keys", "destroy", key_id, code=1)
+    run("keys", "destroy", key_id, "--yes", code=1)
     run("keys", "restore", key_id)
     run("keys", "update", key_id, "--label", "new", "--rate", "5/10")
     found = made(run("keys", "list", "--label", "new", "--json"))["keys"]

@@ -204,9 +204,9 @@ def test_watch_goes_on_and_prints_an_object_a_line(
         "watch", desk.address(OWNER), "--interval", "7", "--cursor", str(cursor), *desk.chain
     )
     assert result.exit_code == 1
-    assert "interrupted" in result.stderr
-    [line] = result.stdout.splitlines()
-    assert json.loads(line)["alarm"] == "registered"
+    alarm, last = (json.loads(line) for line in result.stdout.splitlines())
+    assert alarm["alarm"] == "registered"
+    assert (last["ok"], last["error"]["code"]) == (False, "cli.interrupted")
     assert json.loads(cursor.read_text())["owner"] == desk.address(OWNER)
 
 
@@ -224,7 +224,8 @@ def test_watch_survives_a_node_that_is_away(desk: Desk, monkeypatch: pytest.Monk
     monkeypatch.setattr(command, "time", SimpleNamespace(sleep=lambda _: None))
     result = desk.run("watch", desk.address(OWNER), *desk.chain)
     assert "could not look" in result.stderr
-    assert result.stdout == ""
+    [last] = result.stdout.splitlines()
+    assert json.loads(last)["error"]["code"] == "cli.interrupted"
 
 
 # --- intents ------------------------------------------------------------------------------------------
@@ -275,6 +276,7 @@ def test_intent_is_signed_by_a_wallet_elsewhere(desk: Desk, tmp_path: Path) -> N
         desk.run("intent", "show", str(file), "--typed-data", json_output=False).stdout
     )
     assert typed["primaryType"] == "RevokeKeyBundle"
+    assert desk.answer("intent", "show", str(file), "--typed-data")["typed_data"] == typed
     assert typed["message"]["nonce"] == "9"
     signature = LocalSender(Account.from_key(OWNER_KEY)).sign_offline(typed)
     desk.answer("intent", "sign", str(file), "--signature", "0x" + signature.hex())

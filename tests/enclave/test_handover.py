@@ -240,7 +240,7 @@ def test_store_opens_on_the_new_platform_after_a_hand_over_between_processes(fol
     second = folder / "second"
     second.mkdir()
     (folder / "b").rename(second / "state")
-    options = ("--store", str(shared), "--simulator-salt", "new code", "--accept-lost-audit")
+    options = ("--store", str(shared), "--simulator-salt", "new code", "--unsafe-accept-lost-audit")
     with EnclaveProcess(second, *options) as process, KeyManager(process.socket) as keys:
         assert keys.sign(key.id, b"message") == before
 

@@ -1,6 +1,8 @@
 """What the commands print: data on stdout, talk on stderr, colours on a terminal only.
 
-With ``--json`` stdout carries exactly ONE JSON object, success or failure; the talk stays on stderr.
+With ``--json`` stdout carries exactly ONE JSON object, whose ``ok`` says whether the exit code is 0; the talk stays on
+stderr. Commands that run until they are stopped (``watch``, ``enclave run``) print an object per line instead, and the
+line of an error is the last.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from typing import IO
 
 import click
 
-from xmtp_tee.errors import XmtpTeeError
+from xmtp_tee.errors import ExitCode, XmtpTeeError
 from xmtp_tee.verdict import CheckResult, Verdict
 
 COLOURS = {
@@ -55,7 +57,8 @@ class Console:
     def fail(self, error: XmtpTeeError) -> int:
         """Report an error and return the exit code."""
         if self.json:
-            click.echo(json_module.dumps({"ok": False, "error": error.as_dict()}, indent=2))
+            # In one line: a stream of objects may end so.
+            click.echo(json_module.dumps({"ok": False, "error": error.as_dict()}))
         else:
             self.say(f"error: {error.message}", colour="red", bold=True)
             for label, value in (
@@ -74,7 +77,8 @@ class Console:
     ) -> None:
         """Print a verdict: a line per check, the sentence, the level, what it does not show."""
         if self.json:
-            click.echo(json_module.dumps(verdict.as_dict() | dict(extra or {}), indent=2))
+            ok = {"ok": verdict.exit_code is ExitCode.VERIFIED}
+            click.echo(json_module.dumps(ok | verdict.as_dict() | dict(extra or {}), indent=2))
             return
         for line in verdict_lines(verdict, sys.stdout, explain=explain):
             click.echo(line)

@@ -74,9 +74,10 @@ def place_options(function: F) -> F:
         ),
         click.option(
             "--tee",
+            type=click.Choice(["tdx", "nitro", "sevsnp"]),
             default="tdx",
             show_default=True,
-            help="Which TEE the simulator stands for: tdx, nitro, sevsnp.",
+            help="Which TEE the simulator stands for.",
         ),
         click.option(
             "--driver",
@@ -108,7 +109,8 @@ def place_options(function: F) -> F:
 )
 @click.option("--must-exist", is_flag=True, help="Refuse to make a new store if there is none.")
 @click.option(
-    "--accept-lost-audit",
+    "--unsafe-accept-lost-audit",
+    "accept_lost_audit",
     is_flag=True,
     help="Begin a new audit log although the store knows one that is gone.",
 )

@@ -138,7 +138,8 @@ def show(file: Path, typed_data: bool, console: Console) -> None:
     """Show what an intent allows. Nothing is asked of chain or enclave."""
     found = read_intent(file)
     if typed_data:
-        click.echo(json.dumps(found.typed_data(), indent=2))
+        data = found.typed_data()
+        console.result({"typed_data": data}, json.dumps(data, indent=2))
         return
     console.result(_facts(found), _lines(found))
 

@@ -15,6 +15,8 @@ from xmtp_tee.commands.keys_options import (
 )
 from xmtp_tee.commands.options import json_option, open_keys, socket_option
 
+_yes_option = click.option("--yes", is_flag=True, help="Do not ask. What is destroyed is gone.")
+
 
 @click.command("rotate")
 @click.argument("key_id")
@@ -40,10 +42,12 @@ def minimum(key_id: str, version: int, socket: Path | None, console: Console) ->
 
 @click.command("trim")
 @click.argument("key_id")
+@_yes_option
 @socket_option
 @json_option
-def trim(key_id: str, socket: Path | None, console: Console) -> None:
+def trim(key_id: str, yes: bool, socket: Path | None, console: Console) -> None:
     """Destroy the versions of KEY_ID below its minimum, for ever."""
+    _confirm(yes, f"Destroy the versions of {key_id} below its minimum for ever?")
     with open_keys(socket) as manager:
         show_key(console, manager.trim_key(key_id))
 
@@ -77,10 +81,12 @@ def restore(key_id: str, socket: Path | None, console: Console) -> None:
 
 @click.command("destroy")
 @click.argument("key_id")
+@_yes_option
 @socket_option
 @json_option
-def destroy(key_id: str, socket: Path | None, console: Console) -> None:
+def destroy(key_id: str, yes: bool, socket: Path | None, console: Console) -> None:
     """Destroy the deleted key KEY_ID, for ever."""
+    _confirm(yes, f"Destroy {key_id} for ever?")
     with open_keys(socket) as manager:
         show_key(console, manager.destroy_key(key_id))
 
@@ -104,3 +110,8 @@ def update(
     limits = limits_of(expires_in, max_uses, rate)
     with open_keys(socket) as manager:
         show_key(console, manager.update_key(key_id, label=label, limits=limits))
+
+
+def _confirm(yes: bool, question: str) -> None:
+    if not yes:
+        click.confirm(question, abort=True, err=True)

@@ -15,7 +15,13 @@ from typing import Any, NoReturn
 import click
 
 from xmtp_tee.commands.console import Console
-from xmtp_tee.errors import ExitCode, UsageError, XmtpTeeError
+from xmtp_tee.errors import UsageError, XmtpTeeError
+
+
+class Interrupted(UsageError):
+    """The command was interrupted, or what it asked was not confirmed."""
+
+    code = "cli.interrupted"
 
 
 class LazyGroup(click.Group):
@@ -62,8 +68,9 @@ class RootGroup(LazyGroup):
         except click.exceptions.Exit as stop:
             code = stop.exit_code
         except click.Abort:
-            console.say("interrupted")
-            code = int(ExitCode.USAGE)
+            # Ctrl-C, the end of the input, or a question that was not answered with yes; its line is still open.
+            console.say()
+            code = console.fail(Interrupted("interrupted, or not confirmed"))
         except click.ClickException as error:
             code = console.fail(_from_click(error))
         except XmtpTeeError as error:

@@ -62,7 +62,7 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--certificates", type=Path, help="SEV-SNP: the certificate table")
     made.add_argument(
-        "--accept-lost-audit",
+        "--unsafe-accept-lost-audit",
         action="store_true",
         help="begin a new audit log although the store knows one that is gone",
     )
@@ -97,7 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         check_store=options.check_store,
         freshness_file=options.freshness_file,
         known_states=options.known_states,
-        accept_lost_audit=options.accept_lost_audit,
+        accept_lost_audit=options.unsafe_accept_lost_audit,
         tee=options.tee,
         certificates=options.certificates,
         simulator_salt=options.simulator_salt.encode(),

@@ -92,7 +92,7 @@ class AuditLog:
                     "The audit log is gone",
                     expected=f"the log {next(iter(marks))}",
                     cause="its folder was removed or emptied; bring it back",
-                    next_command="xmtp-tee enclave run --accept-lost-audit, if it is lost",
+                    next_command="xmtp-tee enclave run --unsafe-accept-lost-audit, if it is lost",
                 )
             log_id = os.urandom(16)
             places.begin(log_id, 1)
