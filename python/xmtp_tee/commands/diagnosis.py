@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from xmtp_tee.commands import devices
 from xmtp_tee.commands.config import Settings
 from xmtp_tee.errors import XmtpTeeError
 from xmtp_tee.verdict import CheckResult
@@ -26,13 +27,6 @@ PASS, WARN, FAIL, NOT_CHECKED = (
     CheckResult.FAIL,
     CheckResult.NOT_CHECKED,
 )
-# Where the drivers' evidence comes from. Source: Linux's Documentation/virt/coco/sev-guest, tsm ABI.
-DEVICES = {
-    "tdx": (Path("/sys/kernel/config/tsm/report"), Path("/dev/tdx_guest")),
-    "dstack": (Path("/var/run/dstack.sock"),),
-    "nitro": (Path("/dev/nsm"),),
-    "sev-snp": (Path("/dev/sev-guest"),),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,15 +107,23 @@ def _configuration(settings: Settings) -> Finding:
 
 
 def _devices() -> Finding:
-    present = [name for name, paths in DEVICES.items() if any(path.exists() for path in paths)]
-    if not present:
+    from xmtp_tee.enclave.config import DRIVERS
+
+    found = devices.tees_here()
+    if not found:
         return Finding(
             "driver devices",
             WARN,
             "no TEE here",
             "only the simulator driver can run, whose evidence is for development",
         )
-    return Finding("driver devices", PASS, ", ".join(present))
+    usable = any(tee in DRIVERS for tee in found)
+    return Finding(
+        "driver devices",
+        PASS if usable else WARN,
+        devices.in_words(found, DRIVERS),
+        "this TEE's evidence can be verified, and `xmtp-tee enclave run` cannot make it",
+    )
 
 
 def _hygiene() -> Iterator[Finding]:
