@@ -284,6 +284,8 @@ def test_intent_is_signed_by_a_wallet_elsewhere(desk: Desk, tmp_path: Path) -> N
     assert shown["signature"] == "0x" + signature.hex()
     assert "signed        yes" in desk.run("intent", "show", str(file), json_output=False).stdout
     desk.answer("intent", "sign", str(file), "--signature", "0x1", code=1)
+    both = ("--signature", "0x" + signature.hex(), *desk.sender())
+    desk.answer("intent", "sign", str(file), *both, code=1)
 
 
 def test_strangers_account_does_not_sign_an_intent(desk: Desk, tmp_path: Path) -> None:

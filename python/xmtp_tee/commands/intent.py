@@ -17,6 +17,7 @@ from xmtp_tee.commands.options import (
     open_chain,
     open_keys,
     open_sender,
+    refuse_unread,
     sender_options,
     socket_option,
 )
@@ -173,6 +174,17 @@ def sign(
     found = read_intent(file)
     found.require_certified()
     if signature is not None:
+        refuse_unread(
+            "--signature was made elsewhere",
+            {
+                "keystore": keystore,
+                "password-file": password_file,
+                "unsafe-private-key-env": unsafe_private_key_env,
+                "node-account": node_account,
+                "rpc-url": rpc_url,
+                "deployment": deployment,
+            },
+        )
         signed = found.signed(_signature(signature))
     else:
         from xmtp_tee.client.accounts import LocalSender

@@ -139,25 +139,43 @@ def open_sender(
     unsafe_private_key_env: str | None,
     node_account: str | None,
 ) -> Sender:
-    """Choose the sending account; at most one of the flags may name it."""
+    """Choose the sending account; at most one of the flags may name it, and settings stand behind them."""
+    if unsafe_private_key_env is None and node_account is None:
+        settings = Settings()
+        keystore = settings.require("keystore", keystore)
+        password = settings.find("password-file", password_file)
+        password_file = None if password is None else Path(password.value)
+    return open_account(keystore, password_file, unsafe_private_key_env, node_account)
+
+
+def open_account(
+    keystore: str | None,
+    password_file: Path | None,
+    unsafe_private_key_env: str | None,
+    node_account: str | None,
+) -> Sender:
+    """Open the account that exactly one of these names; nothing is taken from the environment's settings.
+
+    :raises UsageError: none or several, or a password for what needs none
+    """
     named = [x for x in (keystore, unsafe_private_key_env, node_account) if x is not None]
-    if len(named) > 1:
+    if len(named) != 1:
         raise UsageError(
-            "more than one account to send from",
+            "one account is needed, and named once",
             got=f"{len(named)} flags",
-            expected="one of --keystore, --node-account, --unsafe-private-key-env",
+            expected="a keystore, a node's account, or the variable with a private key",
         )
     from xmtp_tee.client import accounts
 
+    if keystore is None:
+        refuse_unread("Only a keystore has a password", {"password-file": password_file})
     if node_account is not None:
         return accounts.from_node(node_account)
     if unsafe_private_key_env is not None:
         return accounts.from_environment(unsafe_private_key_env)
-    settings = Settings()
-    password = settings.find("password-file", password_file)
     return accounts.from_keystore(
-        settings.require("keystore", keystore),
-        password_file=None if password is None else Path(password.value),
+        named[0],
+        password_file=password_file,
         prompt=lambda text: str(click.prompt(text, hide_input=True, err=True)),
     )
 

@@ -10,7 +10,7 @@ import click
 
 from xmtp_tee.commands.console import Console, table
 from xmtp_tee.commands.files import read_text
-from xmtp_tee.commands.options import open_chain, open_sender
+from xmtp_tee.commands.options import open_account, open_chain, open_sender
 from xmtp_tee.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -76,7 +76,8 @@ def split_owner(flags: dict[str, Any]) -> tuple[Sender | None, dict[str, Any]]:
             expected="--owner-keystore, --owner-node-account or --unsafe-owner-private-key-env",
             next_command="xmtp-tee intent new register, to have it signed elsewhere",
         )
-    signer = open_owner(
+    # Flags alone: what the environment names, its password too, is the sender's.
+    signer = open_account(
         named["owner_keystore"],
         named["owner_password_file"],
         named["unsafe_owner_private_key_env"],
@@ -87,18 +88,6 @@ def split_owner(flags: dict[str, Any]) -> tuple[Sender | None, dict[str, Any]]:
             "the account is not the owner's", got=signer.address, expected=f"--for {owner}"
         )
     return signer, rest
-
-
-def open_owner(
-    keystore: str | None,
-    password_file: Path | None,
-    private_key_env: str | None,
-    node_account: str | None,
-) -> Sender:
-    """Open the account that signs; unlike a sender's, it is named by flags alone, never by the environment."""
-    if keystore is None and private_key_env is None and node_account is None:
-        raise UsageError("no account to sign with", expected="a keystore")
-    return open_sender(keystore, password_file, private_key_env, node_account)
 
 
 def read_intent(path: Path) -> OwnerIntent:
