@@ -308,7 +308,6 @@ abstract contract DcapCertificates is IDcapCertificates {
             if (!same) revert KeyIdTaken(keyId);
             if (state.role != role) revert AuthorityRoleMismatch(index, state.role, role);
             if (state.revoked) revert AuthorityRevoked(index);
-            if (certificate.notAfter <= state.notAfter) return index;
         } else {
             state.role = role;
             key.keyId = keyId;
@@ -316,8 +315,11 @@ abstract contract DcapCertificates is IDcapCertificates {
             key.x = certificate.x;
             key.y = certificate.y;
         }
+        // A CRL may name any certificate of the key, the one that ends first too.
+        uint256 mark = uint256(index) + 1;
+        if (_revocations[revocationKey] != mark) _revocations[revocationKey] = mark;
+        if (certificate.notAfter <= state.notAfter) return index;
         state.notAfter = certificate.notAfter;
-        _revocations[revocationKey] = uint256(index) + 1;
         emit AuthorityAccepted(index, role, keyId, certificate.serial, certificate.notAfter);
         return index;
     }

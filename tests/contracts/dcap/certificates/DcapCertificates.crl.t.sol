@@ -155,6 +155,17 @@ contract DcapCertificatesCrlTest is CertificatesTest {
         assertTrue(store.authority(platform).revoked, "one revoked certificate condemns the key");
     }
 
+    /// @dev The certificate that the CRL names comes second, and ends before the one that is known.
+    function test_revokedIntermediate_renewalFirst_isRefused() external {
+        CertificatesHarness fresh = deploy("root");
+        uint8 index = fresh.submitIntermediateCa(der("platform_ca_renewed"));
+        uint40 notAfter = fresh.authority(index).notAfter;
+        fresh.submitIntermediateCa(der("platform_ca"));
+        assertEq(fresh.authority(index).notAfter, notAfter, "the longer one goes on");
+        fresh.submitCrl(der("crl_root_revokes_platform"));
+        assertTrue(fresh.authority(index).revoked, "one revoked certificate condemns the key");
+    }
+
     function test_revokedIntermediate_crlFirst_isRefused() external {
         CertificatesHarness fresh = deploy("root");
         fresh.submitCrl(der("crl_root_revokes_platform"));
