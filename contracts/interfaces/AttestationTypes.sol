@@ -49,8 +49,8 @@ enum Provenance {
 /// @notice How a platform stands under the newest collateral known now.
 /// @param status The security level, converged over every part; never NONE, never REVOKED.
 /// @param advisories What the vendor holds against the platform: a commitment to the advisory lists of the
-/// levels that matched. Zero when `status` is UP_TO_DATE, and when no matching level lists any. Each verifier
-/// documents its formula.
+/// levels that matched, or (AMD lists none) the product and TCB. Zero when `status` is UP_TO_DATE, and when no matching
+/// level lists any. Each verifier documents its formula.
 /// @param instance The one machine: DCAP's PPID, 16 bytes.
 /// @param family The model that it belongs to, left-aligned, the rest zero: DCAP's FMSPC, 6 bytes.
 struct PlatformJudgement {

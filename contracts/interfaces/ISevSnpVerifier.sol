@@ -71,8 +71,9 @@ struct SnpPlatform {
 /// keccak256(x || y))): all that its certificate says, so that a record under a handle stands for the certificate.
 ///
 /// Judgement: UP_TO_DATE when each of the eight components of the reported TCB is at or above the product's floor, else
-/// OUT_OF_DATE with the reported TCB as a number in `advisories`; EnclavePolicy's exceptions name it. `instance` is as in
-/// {SnpPlatform}, `family` the product's name in ASCII: "Milan", "Genoa" or "Turin".
+/// OUT_OF_DATE with `zero 23 | product 1 | reported TCB 8` as `advisories`, which EnclavePolicy's exceptions name: the
+/// products write different versions alike. `instance` is as in {SnpPlatform}, `family` the product's name in ASCII:
+/// "Milan", "Genoa" or "Turin".
 ///
 /// A TCB is a number of 64 bits, the report's eight bytes read as little-endian. From the lowest byte up: Milan and
 /// Genoa boot loader, TEE, four zeros, SNP, microcode; Turin FMC, boot loader, TEE, SNP, three zeros, microcode.

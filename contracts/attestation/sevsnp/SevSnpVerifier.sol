@@ -163,7 +163,7 @@ contract SevSnpVerifier is SnpChains {
         uint64 tcb = uint64(word >> 64);
         bool upToDate = _isUpToDate(product, tcb);
         judgement.status = upToDate ? TcbStatus.UP_TO_DATE : TcbStatus.OUT_OF_DATE;
-        if (!upToDate) judgement.advisories = bytes32(uint256(tcb));
+        if (!upToDate) judgement.advisories = bytes32((uint256(product) << 64) | tcb);
         judgement.instance = bytes16(bytes32(word));
         judgement.family = bytes16(bytes(_nameOf(product)));
     }

@@ -176,7 +176,7 @@ def test_raised_floor_puts_the_platform_out_of_date_with_its_tcb_named(known: Wo
     raised = snp.MILAN_FLOOR + (1 << 56)
     receipt = chain.send(functions.raiseFloor(snp.MILAN, raised), sender=known.keeper)
     assert len(receipt["logs"]) == 1
-    expected = (OUT_OF_DATE, snp.MILAN_FLOOR.to_bytes(32, "big"))
+    expected = (OUT_OF_DATE, bytes(23) + bytes([snp.MILAN]) + snp.MILAN_FLOOR.to_bytes(8, "big"))
     platform = snp.handle(known.report, known.certificate)
     assert chain.call(functions.judgePlatform(platform))[:2] == expected
     assert chain.call(known.warm())[5][:2] == expected

@@ -127,6 +127,22 @@ def test_every_product_is_accepted_under_either_kind_of_key(
     assert recorded[:3] == (product, kind is SigningKey.VLEK, number(tcb, product))
 
 
+def test_a_tcb_below_the_floor_is_named_with_its_product(world: World) -> None:
+    """Milan and Genoa write the same versions alike; an exception for the one must be none for the other."""
+    pkis = [development_snp_pki(product) for product in (ProductLine.MILAN, ProductLine.GENOA)]
+    floor = 255 << 56
+    verifier = snp.deploy(
+        world.chain, [snp.root(pki.product, floor, certificates(pki)) for pki in pkis]
+    )
+    recipe = SnpReportRecipe(version=2, endorsed=EndorsementRecipe(tcb=MILAN_TCB))
+    for pki in pkis:
+        snp.submit(world.chain, verifier, pki.product, certificates(pki))
+        evidence = encoder.new_key_evidence(recipe.build(pki), development_anchors())[1:]
+        status, advisories = world.chain.call(verifier.functions.verify(evidence))[5][:2]
+        tcb = number(MILAN_TCB, pki.product).to_bytes(8, "big")
+        assert (status, advisories) == (5, bytes(23) + bytes([pki.product]) + tcb)
+
+
 def test_report_of_version_4_is_accepted(world: World) -> None:
     world.chain.call(world.verify(cold(SnpReportRecipe(version=4), witness=True)))
 
