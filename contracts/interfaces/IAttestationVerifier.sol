@@ -10,9 +10,11 @@ import {AttestedReport, PlatformJudgement} from "./AttestationTypes.sol";
 /// the evidence is fresh, or what the report data binds. Those are its caller's decisions.
 interface IAttestationVerifier {
     /// @notice A root key has been pinned for the life of this contract.
-    /// @dev Reader invariants: emitted once, at construction; `development` is true exactly when the key is
-    /// not the vendor's, and then nothing this contract accepts is hardware evidence.
-    /// @param rootKeyHash keccak256(x || y) of the root's public key.
+    /// @dev Reader invariants: emitted at construction alone, once for each root: {SevSnpVerifier} pins one for each
+    /// product, every other verifier one. `development` is true exactly when the key is not the vendor's, the same in
+    /// every such event of a contract, and then nothing this contract accepts is hardware evidence.
+    /// @param rootKeyHash keccak256 of the root's public key: x || y on a curve, 48 bytes each on P-384 and 32 on P-256;
+    /// the modulus, 512 bytes, of an RSA key (AMD).
     /// @param development Whether the root is a development root.
     event RootPinned(bytes32 indexed rootKeyHash, bool development);
 
