@@ -65,6 +65,8 @@ interface IKeyDelegation {
     error OwnerNotDeployed(address owner, address factory);
     /// @notice Not enough gas was sent for every entry of the batch to have its share.
     error BatchGasTooLow(uint256 got, uint256 needed);
+    /// @notice An entry of a batch has more bytes, all members together, than `limit`. Its refusal carries this.
+    error RegistrationTooLong(uint256 length, uint256 limit);
 
     // --- actions -----------------------------------------------------------------------------------
 
@@ -118,7 +120,8 @@ interface IKeyDelegation {
     /// @notice Registers bundles of many owners. An entry that fails is reported and sinks nothing.
     /// @dev Each entry is a call of {registerKeyBundleWithAttestationFor} with an equal share of the gas that is
     /// left, so that none can spend what the others need; send 200,000 gas per entry, more for entries that bring
-    /// evidence. Reverts: EnforcedPause; {BatchGasTooLow} below 60,000 and 150,000 per entry.
+    /// evidence. An entry with more than 98,304 bytes in all its members is refused with {RegistrationTooLong}.
+    /// Reverts: EnforcedPause; {BatchGasTooLow} below 60,000 and 150,000 per entry.
     /// @param registrations The entries.
     /// @return done For each entry whether its bundle was registered; {RegistrationRefused} says why not.
     function registerKeyBundles(Registration[] calldata registrations) external returns (bool[] memory done);

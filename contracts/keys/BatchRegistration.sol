@@ -18,6 +18,9 @@ abstract contract BatchRegistration is OwnerIntents {
     /// @dev What an entry needs outside of its call: its refusal's event, its place in the answer.
     uint256 private constant GAS_PER_REPORT = 12_000;
     uint256 private constant MAX_REASON = 256;
+    /// @dev Of an entry's members in bytes, together. The longest evidence, a Nitro document with its whole chain, has
+    /// 90,000. Encoding this many costs 40,000 gas, which an entry's least share has; the price grows with the square.
+    uint256 private constant MAX_LENGTH = 96 * 1024;
 
     /// @inheritdoc IKeyDelegation
     // NOTE: open to everyone. Each entry is what its owner signed.
@@ -51,12 +54,19 @@ abstract contract BatchRegistration is OwnerIntents {
         if (trusted) _trustedInBatch = authority;
     }
 
-    /// @dev Calls this contract, so that what fails leaves nothing behind and spends no more than `gasShare`. Copies
-    /// at most {MAX_REASON} bytes of what comes back, and gives its memory back after a success.
+    /// @dev Calls this contract, so that what fails leaves nothing behind and spends no more than `gasShare`, the
+    /// encoding of the call included. Copies at most {MAX_REASON} bytes of what comes back, and gives its memory back
+    /// after a success.
     function _tryRegister(Registration calldata entry, uint256 gasShare)
         private
         returns (bool accepted, bytes memory reason)
     {
+        uint256 length = entry.identityKey.length + entry.preKey.length + entry.preKeySignature.length
+            + entry.attestationProof.length + entry.signature.length;
+        if (length > MAX_LENGTH) {
+            return (false, abi.encodeWithSelector(RegistrationTooLong.selector, length, MAX_LENGTH));
+        }
+        uint256 gasBefore = gasleft();
         uint256 free;
         assembly ("memory-safe") {
             free := mload(0x40)
@@ -73,6 +83,8 @@ abstract contract BatchRegistration is OwnerIntents {
                 entry.signature
             )
         );
+        uint256 spent = gasBefore - gasleft();
+        gasShare = gasShare > spent ? gasShare - spent : 0;
         assembly ("memory-safe") {
             accepted := call(gasShare, address(), 0, add(call_, 0x20), mload(call_), 0, 0)
             // The call's data is not needed any more: a reason takes its place.

@@ -309,6 +309,7 @@ _CALL = frozenset(
         "PreKeyLength",
         "PreKeyReused",
         "PreKeySignatureLength",
+        "RegistrationTooLong",
         "SignatureExpired",
         "SignerNotNewer",
         "StatusNotAllowed",

@@ -15,6 +15,7 @@ import {DelegationFixture} from "./DelegationFixture.sol";
 contract KeyRegistryBatchTest is DelegationFixture {
     uint256 private constant FIRST_KEY = 0xba7c40001;
     uint256 private constant TRANSACTION_CAP = 2 ** 24;
+    uint256 private constant LONGEST_ENTRY = 98_304;
 
     uint256 private made;
 
@@ -152,6 +153,48 @@ contract KeyRegistryBatchTest is DelegationFixture {
         for (uint256 i = 0; i < 4; ++i) {
             assertThat(reasonOf(reports[i]).length <= 256, "capped");
         }
+    }
+
+    /// @dev Encoding the call of a long entry costs gas that grows with the square of its length.
+    function test_griefing_a_giant_entry_is_refused_by_its_length() external {
+        Registration[] memory entries = honest(4);
+        entries[0].attestationProof = new bytes(500_000);
+        entries[2].signature = new bytes(500_000);
+        Vm.Log[] memory reports = refusalsOf(entries, 2, 4 * 200_000);
+        uint256 length = 64 + entries[0].preKeySignature.length + entries[0].signature.length + 500_000;
+        bytes memory expected =
+            abi.encodeWithSelector(IKeyDelegation.RegistrationTooLong.selector, length, LONGEST_ENTRY);
+        assertReport(reports[0], 0, entries[0], expected);
+        assertSame(registry.getKeyBundles(entries[1].owner).length, 1, "its neighbour");
+        assertSame(registry.getKeyBundles(entries[3].owner).length, 1, "the last one");
+    }
+
+    function test_the_longest_entry_is_called_and_one_byte_more_is_not() external {
+        Registration[] memory entries = honest(2);
+        for (uint256 i = 0; i < 2; ++i) {
+            uint256 others = 64 + entries[i].preKeySignature.length + entries[i].attestationProof.length;
+            entries[i].signature = new bytes(LONGEST_ENTRY - others + i);
+        }
+        Vm.Log[] memory reports = refusalsOf(entries, 2);
+        assertReport(reports[0], 0, entries[0], invalid(entries[0].owner));
+        assertSame(bytes4(reasonOf(reports[1])), IKeyDelegation.RegistrationTooLong.selector, "one more");
+    }
+
+    /// @dev The longest that are still called, and the least gas: each pays for its own encoding.
+    function test_griefing_long_entries_spend_no_more_than_their_share() external {
+        Registration[] memory entries = honest(9);
+        ScriptedWallet burner = new ScriptedWallet();
+        burner.script(ScriptedWallet.Manner.BURN);
+        for (uint256 i = 0; i < 8; ++i) {
+            if (i % 2 == 1) continue;
+            entries[i].signature = new bytes(LONGEST_ENTRY - 1000);
+            entries[i].owner = address(burner);
+        }
+        refusalsOf(entries, 4, 9 * 150_000 + 64_000);
+        for (uint256 i = 1; i < 9; i += 2) {
+            assertSame(registry.getKeyBundles(entries[i].owner).length, 1, "honest");
+        }
+        assertSame(registry.getKeyBundles(entries[8].owner).length, 1, "the last one");
     }
 
     function test_griefing_a_long_reason_is_cut_at_256_bytes() external {
