@@ -11,6 +11,7 @@ import {
 import {IEnclavePolicy} from "../../../contracts/interfaces/IEnclavePolicy.sol";
 import {IEnclaveRegistry} from "../../../contracts/interfaces/IEnclaveRegistry.sol";
 import {RegistryFixture} from "../registry/RegistryFixture.sol";
+import {ScriptedVerifier} from "../registry/ScriptedVerifier.sol";
 
 /// @dev docs/SPECIFICATION.md, EnclaveRegistry, standing: judged when it is asked, never a revert. The
 /// registry asks the verifier behind the route directly, so it meets every answer raw.
@@ -107,6 +108,50 @@ contract EnclaveRegistryStandingTest is RegistryFixture {
         expectStanding(0x01020304);
         verifier.scriptBurn(PLATFORM);
         expectStanding(IEnclaveRegistry.PlatformNotJudged.selector);
+    }
+
+    /// @dev The policy was fixed at construction: what it cannot say is no reason, and nobody's standing.
+    function test_a_policy_that_gives_no_answer_is_passed_on_as_it_is() external {
+        bytes memory ask = abi.encodeCall(enclaves.standing, (authority));
+        vm.etch(address(policy), hex"60aa5f5360285ffd"); // reverts with aa and 39 zeros
+        (bool answered, bytes memory data) = address(enclaves).staticcall(ask);
+        assertThat(!answered, "no answer");
+        assertSame(data, abi.encodePacked(bytes1(0xaa), new bytes(39)), "its revert");
+        vm.etch(address(policy), hex"60aa5f53601f5ff3"); // answers with aa and 30 zeros
+        (answered, data) = address(enclaves).staticcall(ask);
+        assertThat(!answered, "too short for an answer");
+        assertSame(data, abi.encodePacked(bytes1(0xaa), new bytes(30)), "what it said");
+    }
+
+    // --- routes ----------------------------------------------------------------------------------------
+
+    function test_every_kind_of_environment_is_judged_by_the_verifier_of_its_kind() external {
+        TeeKind[] memory kinds = new TeeKind[](4);
+        address[] memory verifiers = new address[](4);
+        ScriptedVerifier[4] memory own;
+        for (uint256 i = 0; i < 4; ++i) {
+            own[i] = newVerifier(false);
+            (kinds[i], verifiers[i]) = (TeeKind(i + 1), address(own[i]));
+        }
+        enclaves = newEnclaves(newRouter(kinds, verifiers), MAX_BLOCK_AGE, TTL);
+        for (uint256 i = 0; i < 4; ++i) {
+            AttestedReport memory report = newReport(memberOf(i), TRANSPORT_KEY, START_BLOCK - 1);
+            report.tee = kinds[i];
+            bytes memory rest = abi.encode(report);
+            own[i].scriptEvidence(rest, report);
+            enclaves.attest(
+                memberOf(i), TRANSPORT_KEY, uint64(START_BLOCK - 1), abi.encodePacked(uint8(kinds[i]), rest)
+            );
+            own[i].scriptRevert(PLATFORM, abi.encodePacked(bytes4(uint32(0x01020300 + i))));
+        }
+        for (uint256 i = 0; i < 4; ++i) {
+            assertThat(enclaves.enclave(memberOf(i)).tee == kinds[i], "its kind");
+            expectStanding(memberOf(i), bytes4(uint32(0x01020300 + i)));
+        }
+    }
+
+    function memberOf(uint256 i) private pure returns (address) {
+        return address(uint160(0xe0c1a7e0 + i));
     }
 
     // --- order -----------------------------------------------------------------------------------------

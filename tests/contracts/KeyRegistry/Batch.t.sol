@@ -7,6 +7,7 @@ import {AttestedReport} from "../../../contracts/interfaces/AttestationTypes.sol
 import {IEnclavePolicy} from "../../../contracts/interfaces/IEnclavePolicy.sol";
 import {IEnclaveRegistry} from "../../../contracts/interfaces/IEnclaveRegistry.sol";
 import {IKeyBundles, IKeyDelegation, KeyState, Registration} from "../../../contracts/interfaces/IKeyRegistry.sol";
+import {ScriptedVerifier} from "../registry/ScriptedVerifier.sol";
 import {Vm} from "../registry/Vm.sol";
 import {HostileFactory, ScriptedWallet} from "../registry/Wallets.sol";
 import {DelegationFixture} from "./DelegationFixture.sol";
@@ -216,6 +217,14 @@ contract KeyRegistryBatchTest is DelegationFixture {
         (bool accepted, bytes memory answer) = address(registry).call{gas: 5 * 150_000 + 59_000}(call_);
         assertThat(!accepted, "refused");
         assertSame(bytes4(answer), IKeyDelegation.BatchGasTooLow.selector, "says why");
+        uint256 left;
+        uint256 needed;
+        assembly {
+            left := mload(add(answer, 0x24))
+            needed := mload(add(answer, 0x44))
+        }
+        assertSame(needed, 5 * 150_000 + 60_000, "the documented least");
+        assertThat(left < needed && left > 5 * 150_000, "what was left");
         vm.prank(relayer);
         (accepted, answer) = address(registry).call{gas: 5 * 150_000 + 64_000}(call_);
         assertThat(accepted, "enough");
@@ -290,6 +299,37 @@ contract KeyRegistryBatchTest is DelegationFixture {
         assertThat(done[0] && done[1], "before it, and itself");
         assertThat(!done[2] && !done[3], "not trusted any more, in the same transaction");
         assertThat(registry.keyState(entries[2].owner, bytes32(entries[2].identityKey)) == KeyState.NONE, "nothing");
+    }
+
+    /// @dev The enclave renews itself from a platform that nobody can judge afterwards.
+    function test_evidence_in_an_entry_ends_what_was_judged_before_it() external {
+        roll(head() + 1);
+        Registration[] memory entries = honest(3);
+        uint64 blockNumber = uint64(head() - 1);
+        AttestedReport memory report = newReport(authority, TRANSPORT_KEY, blockNumber);
+        report.platform = bytes20(keccak256("another platform"));
+        entries[1].attestationProof =
+            abi.encodePacked(entries[1].attestationProof, TRANSPORT_KEY, uint40(blockNumber), evidenceOf(report));
+        Vm.Log[] memory reports = refusalsOf(entries, 1, 3 * 1_000_000);
+        assertReport(
+            reports[0],
+            2,
+            entries[2],
+            abi.encodeWithSelector(
+                IEnclaveRegistry.EnclaveNotTrusted.selector, authority, ScriptedVerifier.PlatformNotScripted.selector
+            )
+        );
+    }
+
+    function test_a_first_entry_that_names_no_enclave_sinks_nothing() external {
+        for (uint256 length = 0; length < 24; ++length) {
+            Registration[] memory entries = honest(2);
+            entries[0].attestationProof = new bytes(length);
+            Vm.Log[] memory reports = refusalsOf(entries, 1);
+            assertReport(
+                reports[0], 0, entries[0], abi.encodeWithSelector(IKeyBundles.AttestationProofLength.selector, length)
+            );
+        }
     }
 
     function test_the_judgement_does_not_outlive_the_batch() external {
