@@ -81,6 +81,7 @@ proof: setup ## the same properties looked at for long: big fuzz runs, exhaustiv
 	$(call step,pytest -m proof)
 	@HYPOTHESIS_PROFILE=proof pytest -m proof --timeout 3600 $(ARGS)
 	@$(MAKE) symbolic ARGS=
+	@$(MAKE) mutate ARGS="--sample 40"
 
 .PHONY: gas
 gas: setup ## measure gas by transactions and write benchmarks/results/gas.json
@@ -131,6 +132,11 @@ types: setup ## check types, mypy strict
 .PHONY: slither
 slither: setup .tools/slither/stamp ## analyse the contracts; every finding has its answer in tools/slither.toml
 	@python tools/slither.py $(ARGS)
+
+.PHONY: mutate
+mutate: setup ## change the registries in one place at a time: every survivor has its answer in tools/mutants.toml
+	$(call step,mutation test)
+	@nice python tools/mutate.py $(ARGS)
 
 .PHONY: slither-lock
 slither-lock: setup ## renew tools/slither.lock, ARGS="slither-analyzer==VERSION"

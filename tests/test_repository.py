@@ -485,6 +485,21 @@ def test_solc_prints_only_json_and_reads_the_include_path(tmp_path: Path) -> Non
     assert "B.sol" in output["sources"]
 
 
+def test_solc_serves_one_request_a_line() -> None:
+    def question(source: str) -> str:
+        settings = {"outputSelection": {"*": {"*": ["abi"]}}}
+        sources = {"A.sol": {"content": source}}
+        return json.dumps({"language": "Solidity", "sources": sources, "settings": settings})
+
+    text = f"{question('contract A {}')}\n{question('contract {')}\n{question('contract B {}')}\n"
+    first, broken, last = (
+        json.loads(line) for line in run_solc("--serve", text=text).stdout.splitlines()
+    )
+    assert list(first["contracts"]["A.sol"]) == ["A"]
+    assert any(error["severity"] == "error" for error in broken["errors"])
+    assert list(last["contracts"]["A.sol"]) == ["B"]
+
+
 def test_solc_refuses_an_unknown_option() -> None:
     answer = run_solc("--standard-json", "--frobnicate")
     assert answer.returncode != 0
