@@ -29,6 +29,7 @@ The tree, below the base of :mod:`xmtp_tee.errors`::
     │   └── CertificateRevokedError
     ├── CollateralInvalidError                collateral is not what the vendor signed
     ├── BindingMismatchError                  report_data binds something else
+    ├── KeyServiceAnswerError                 a key service's answer is not what it must be
     └── CertificateInvalidError               a key bundle certificate or pre-key signature does not hold
         ├── SignatureMalformedError
         ├── CertificateSignerMismatchError
@@ -39,6 +40,7 @@ The tree, below the base of :mod:`xmtp_tee.errors`::
     │   └── CollateralNotYetValidError
     └── DeviceError                           the TEE's own interface fails
         └── SealRootUnavailableError
+            └── KeyServiceUnavailableError
     RefusedByPolicyError                      exit 4: genuine, and refused
     ├── DebugEnabledError
     ├── TdAttributesRefusedError
@@ -47,7 +49,8 @@ The tree, below the base of :mod:`xmtp_tee.errors`::
     ├── TcbStatusRefusedError
     │   └── TcbRevokedError
     ├── EvidenceExpiredError
-    └── WorkloadNotTrustedError
+    ├── WorkloadNotTrustedError
+    └── KeyServiceRefusedError
 """
 
 from __future__ import annotations
@@ -249,6 +252,12 @@ class PreKeySignatureInvalidError(CertificateInvalidError):
     code = "attestation.pre-key-signature-invalid"
 
 
+class KeyServiceAnswerError(InvalidEvidenceError):
+    """The answer of a key service is malformed, for another key, or sealed to somebody else."""
+
+    code = "attestation.key-service-answer"
+
+
 # --- exit 3 ----------------------------------------------------------------------------------------
 
 
@@ -280,6 +289,12 @@ class SealRootUnavailableError(DeviceError):
     """This TEE has no secret of its own that outlives a restart, and nothing else is configured."""
 
     code = "attestation.seal-root-unavailable"
+
+
+class KeyServiceUnavailableError(SealRootUnavailableError):
+    """The key service that keeps the sealing root does not answer, or something else answers in its place."""
+
+    code = "attestation.key-service-unavailable"
 
 
 # --- exit 4 ----------------------------------------------------------------------------------------
@@ -331,3 +346,9 @@ class WorkloadNotTrustedError(RefusedByPolicyError):
     """Genuine hardware runs code that is not among the expected workloads."""
 
     code = "attestation.workload-not-trusted"
+
+
+class KeyServiceRefusedError(RefusedByPolicyError):
+    """The key service does not release the sealing root to this enclave, or not to these credentials."""
+
+    code = "attestation.key-service-refused"

@@ -68,6 +68,29 @@ def place_options(function: F) -> F:
             help="The sealed store's folder, mode 0700. [env: XMTP_TEE_STATE_DIR]",
         ),
         click.option(
+            "--kms-authorities",
+            type=click.Path(path_type=Path),
+            help="The roots of KMS's TLS certificate, PEM; default: the system's.",
+        ),
+        click.option(
+            "--kms-connect",
+            metavar="ADDRESS",
+            help="The way to KMS: vsock:CID:PORT or tcp:HOST:PORT; default: vsock:3:8000.",
+        ),
+        click.option(
+            "--kms-blob",
+            type=click.Path(path_type=Path),
+            help="The root as KMS sealed it; default: kms-root in the state folder.",
+        ),
+        click.option(
+            "--kms-credentials",
+            type=click.Path(path_type=Path),
+            help="AWS credentials, JSON as the instance metadata service has them.",
+        ),
+        click.option(
+            "--kms-key", metavar="ARN", help="Nitro: the AWS KMS key that keeps the sealing root."
+        ),
+        click.option(
             "--certificates",
             type=click.Path(path_type=Path),
             help="SEV-SNP: the certificate table, for hosts that hand none over.",
@@ -207,10 +230,15 @@ def _config(
     state_dir: Path | None,
     simulator_salt: str,
     log_level: str,
+    kms_key: str | None,
+    kms_credentials: Path | None,
+    kms_blob: Path | None,
+    kms_connect: str | None,
+    kms_authorities: Path | None,
     **options: Any,
 ) -> EnclaveConfig:
     """Return the configuration, having set up the log."""
-    from xmtp_tee.enclave.config import EnclaveConfig
+    from xmtp_tee.enclave.config import EnclaveConfig, kms_config
 
     settings = Settings()
     named = settings.require("driver", driver)
@@ -225,8 +253,17 @@ def _config(
         console.say(
             "SIMULATED: there is no TEE here. For development only.", colour="red", bold=True
         )
+    folder = Path(settings.require("state-dir", state_dir)).absolute()
     return EnclaveConfig(
-        state_dir=Path(settings.require("state-dir", state_dir)).absolute(),
+        state_dir=folder,
+        kms=kms_config(
+            folder,
+            key=kms_key,
+            credentials=kms_credentials,
+            blob=kms_blob,
+            connect=kms_connect,
+            authorities=kms_authorities,
+        ),
         driver=named,
         simulator_salt=simulator_salt.encode(),
         **options,

@@ -15,7 +15,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from xmtp_tee.enclave.config import DRIVERS, TEES, EnclaveConfig
+from xmtp_tee.enclave.config import DRIVERS, TEES, EnclaveConfig, kms_config
 from xmtp_tee.enclave.errors import ConfigurationError
 from xmtp_tee.enclave.process import receive, recover_store, run
 from xmtp_tee.enclave.recovery import read_recovery_key
@@ -61,6 +61,19 @@ def parser() -> argparse.ArgumentParser:
         "--tee", default="tdx", help="what the simulator stands for: " + ", ".join(TEES)
     )
     made.add_argument("--certificates", type=Path, help="SEV-SNP: the certificate table")
+    made.add_argument("--kms-key", metavar="ARN", help="Nitro: the AWS KMS key of the sealing root")
+    made.add_argument(
+        "--kms-credentials",
+        type=Path,
+        help="AWS credentials, JSON as the metadata service has them",
+    )
+    made.add_argument("--kms-blob", type=Path, help="the sealed root (default: STATE_DIR/kms-root)")
+    made.add_argument(
+        "--kms-connect",
+        metavar="ADDRESS",
+        help="vsock:CID:PORT (default: vsock:3:8000) or tcp:HOST:PORT",
+    )
+    made.add_argument("--kms-authorities", type=Path, help="roots of its TLS certificate, PEM")
     made.add_argument(
         "--unsafe-accept-lost-audit",
         action="store_true",
@@ -88,8 +101,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         format="%(asctime)sZ %(levelname)s %(name)s: %(message)s",
         datefmt="%Y-%m-%dT%H:%M:%S",
     )
+    try:
+        return _run(options)
+    except XmtpTeeError as error:
+        sys.stderr.write(f"the enclave does not start: {error} [{error.code}]\n")
+        sys.stderr.write(json.dumps(error.as_dict()) + "\n")
+        return int(error.exit_code)
+
+
+def _run(options: argparse.Namespace) -> int:
+    state_dir = options.state_dir.absolute()
     config = EnclaveConfig(
-        state_dir=options.state_dir.absolute(),
+        state_dir=state_dir,
         driver=options.driver,
         socket=options.socket.absolute() if options.socket else None,
         store=options.store,
@@ -98,22 +121,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         freshness_file=options.freshness_file,
         known_states=options.known_states,
         accept_lost_audit=options.unsafe_accept_lost_audit,
+        kms=kms_config(
+            state_dir,
+            key=options.kms_key,
+            credentials=options.kms_credentials,
+            blob=options.kms_blob,
+            connect=options.kms_connect,
+            authorities=options.kms_authorities,
+        ),
         tee=options.tee,
         certificates=options.certificates,
         simulator_salt=options.simulator_salt.encode(),
         unsafe_simulate_on_hardware=options.unsafe_simulate_on_hardware,
     )
-    try:
-        if options.receive_store_from is not None:
-            return _received(_receive(config, options))
-        if options.recover_with is not None:
-            with wiped(read_recovery_key(options.recover_with)) as private_key:
-                return _received(recover_store(config, private_key))
-        return run(config)
-    except XmtpTeeError as error:
-        sys.stderr.write(f"the enclave does not start: {error} [{error.code}]\n")
-        sys.stderr.write(json.dumps(error.as_dict()) + "\n")
-        return int(error.exit_code)
+    if options.receive_store_from is not None:
+        return _received(_receive(config, options))
+    if options.recover_with is not None:
+        with wiped(read_recovery_key(options.recover_with)) as private_key:
+            return _received(recover_store(config, private_key))
+    return run(config)
 
 
 def _receive(config: EnclaveConfig, options: argparse.Namespace) -> str:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from xmtp_tee.attestation.drivers.base import Driver
 from xmtp_tee.enclave.errors import ConfigurationError, DriverUnknownError
 
+if TYPE_CHECKING:
+    from xmtp_tee.attestation.drivers.kms.source import KmsConfig
+    from xmtp_tee.attestation.drivers.nsm import NsmTransport
+    from xmtp_tee.attestation.drivers.sealing import SealSource
+
 DRIVERS: Final = ("simulator", "tdx", "nitro", "sevsnp")
 TEES: Final = ("tdx", "nitro", "sevsnp")
 """What the simulator can stand for: the real drivers on emulated devices."""
+KMS_PROXY: Final = "vsock:3:8000"
 STORE_NAME: Final = "keys.sqlite"
 SOCKET_NAME: Final = "enclave.sock"
 
@@ -54,6 +59,7 @@ class EnclaveConfig:
     ``enclave.sock`` in the state folder by default.
     ``accept_lost_audit``: begin a new audit log although the store knows one that is gone.
     ``must_exist``: refuse to make a new store, as a production start should.
+    ``kms``: AWS KMS as the source of a Nitro enclave's sealing root.
     ``tee`` says which TEE the simulator stands for. ``certificates``: SEV-SNP's certificate table, for hosts that hand
     none over. ``simulator_salt`` changes the simulator's measurement. ``unsafe_simulate_on_hardware`` allows
     the simulator on a machine that has a genuine TEE.
@@ -68,6 +74,7 @@ class EnclaveConfig:
     freshness_file: Path | None = None
     known_states: Path | None = None
     accept_lost_audit: bool = False
+    kms: KmsConfig | None = None
     tee: str = "tdx"
     certificates: Path | None = None
     simulator_salt: bytes = b""
@@ -94,6 +101,10 @@ def make_driver(
     :raises ConfigurationError: if options contradict each other, or the simulator would shadow
     hardware
     """
+    if config.kms is not None and "nitro" not in (config.driver, config.tee):
+        raise ConfigurationError(
+            "AWS KMS judges documents of Nitro enclaves alone", got=f"--driver {config.driver}"
+        )
     if config.driver not in DRIVERS:
         raise DriverUnknownError(
             "There is no such driver",
@@ -112,8 +123,10 @@ def make_driver(
         if config.certificates is not None:
             raise ConfigurationError("Nitro's documents carry their certificates themselves")
         from xmtp_tee.attestation.drivers.nitro import NitroDriver
+        from xmtp_tee.attestation.drivers.nsm import NsmDevice
 
-        nitro = NitroDriver()
+        device = NsmDevice()
+        nitro = NitroDriver(device, _key_service(config.kms, device))
         nitro.require_module()
         return nitro
     if config.driver == "tdx":
@@ -146,5 +159,49 @@ def _simulator(config: EnclaveConfig, hardware_devices: tuple[Path, ...]) -> Dri
         )
     from xmtp_tee.attestation.drivers import emulated
 
-    make: Callable[..., Driver] = getattr(emulated, f"emulated_{config.tee}")
+    if config.tee == "nitro":
+        return emulated.emulated_nitro(
+            config.state_dir, measurement_salt=config.simulator_salt, kms=config.kms
+        )
+    make = emulated.emulated_tdx if config.tee == "tdx" else emulated.emulated_sevsnp
     return make(config.state_dir, measurement_salt=config.simulator_salt)
+
+
+def _key_service(kms: KmsConfig | None, device: NsmTransport) -> SealSource | None:
+    if kms is None:
+        return None
+    from xmtp_tee.attestation.drivers.kms.source import KmsSealSource
+
+    return KmsSealSource(kms, device)
+
+
+def kms_config(
+    state_dir: Path,
+    *,
+    key: str | None,
+    credentials: Path | None,
+    blob: Path | None = None,
+    connect: str | None = None,
+    authorities: Path | None = None,
+) -> KmsConfig | None:
+    """Return what the options say of AWS KMS; None if they say nothing.
+
+    ``blob``: ``kms-root`` in the state folder by default. ``connect``: the parent's proxy on vsock
+    port 8000 by default.
+
+    :raises ConfigurationError: if only a part is given
+    :raises FieldError: if the key is no full ARN, or ``connect`` no address
+    """
+    if key is None or credentials is None:
+        if any(each is not None for each in (key, credentials, blob, connect, authorities)):
+            raise ConfigurationError(
+                "AWS KMS needs a key and credentials", expected="--kms-key and --kms-credentials"
+            )
+        return None
+    from xmtp_tee.attestation.drivers.kms.line import Line
+    from xmtp_tee.attestation.drivers.kms.service import KmsKey
+    from xmtp_tee.attestation.drivers.kms.source import KmsConfig
+
+    named = KmsKey(key)
+    line = Line(named.host, connect or KMS_PROXY, authorities)
+    return KmsConfig(named, line, blob or state_dir / "kms-root", credentials)

@@ -98,6 +98,12 @@ def _confined(config: EnclaveConfig) -> list[str]:
         writable.append(config.freshness_file.parent)
     if config.certificates is not None:
         readable.append(config.certificates)
+    if config.kms is not None:
+        # Its own host's roots and names, when the sealing root is asked for again.
+        given = (config.kms.credentials, config.kms.blob, config.kms.line.authorities)
+        readable += [path for path in given if path is not None]
+        readable.append(Path("/etc"))
+        ports += [] if config.kms.line.port is None else [config.kms.line.port]
     if is_url(config.store_name):
         # Names are resolved anew when the connection comes back.
         readable.append(Path("/etc"))

@@ -8,12 +8,16 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from xmtp_tee.attestation.drivers.measurement import measure_code
 from xmtp_tee.attestation.drivers.nitro import NitroDriver
 from xmtp_tee.attestation.drivers.sealing import SimulatedFuses
 from xmtp_tee.attestation.drivers.sevsnp import SevSnpDriver
 from xmtp_tee.attestation.drivers.tdx import TdxDriver
+
+if TYPE_CHECKING:
+    from xmtp_tee.attestation.drivers.kms.source import KmsConfig
 
 _TDX_SEAL_INFO = b"xmtp-tee/simulator/seal-root/v1"
 _NITRO_SEAL_INFO = b"xmtp-tee/simulator/nitro/seal-root/v1"
@@ -32,14 +36,20 @@ def emulated_tdx(state_dir: Path, *, measurement_salt: bytes = b"") -> TdxDriver
     return TdxDriver(guest, SimulatedFuses(state_dir, _TDX_SEAL_INFO))
 
 
-def emulated_nitro(state_dir: Path, *, measurement_salt: bytes = b"") -> NitroDriver:
+def emulated_nitro(
+    state_dir: Path, *, measurement_salt: bytes = b"", kms: KmsConfig | None = None
+) -> NitroDriver:
     """Return the Nitro driver on an emulated device that measures the trusted code.
 
-    The sealing root, which Nitro has none of, is that of the simulated fuses in ``state_dir``.
+    The sealing root, which Nitro has none of, is that of the simulated fuses in ``state_dir``, or from ``kms``.
     """
     from xmtp_tee.attestation.simulator.nitro import EmulatedNsm
 
     device = EmulatedNsm(measure_code(salt=measurement_salt), lambda: int(time.time()), os.urandom)
+    if kms is not None:
+        from xmtp_tee.attestation.drivers.kms.source import KmsSealSource
+
+        return NitroDriver(device, KmsSealSource(kms, device))
     return NitroDriver(device, SimulatedFuses(state_dir, _NITRO_SEAL_INFO))
 
 

@@ -112,12 +112,18 @@ def describe(transport: NsmTransport) -> NsmDescription:
     )
 
 
-def attest(transport: NsmTransport, user_data: bytes) -> bytes:
-    """Return a fresh attestation document over ``user_data`` (at most 512 bytes).
+def attest(
+    transport: NsmTransport, user_data: bytes | None, *, public_key: bytes | None = None
+) -> bytes:
+    """Return a fresh attestation document over ``user_data`` (at most 512 bytes) and ``public_key`` (at most 1,024).
 
     :raises DeviceError: an error, or a reply of another form
     """
-    arguments: dict[int | str, Cbor] = {"user_data": user_data, "nonce": None, "public_key": None}
+    arguments: dict[int | str, Cbor] = {
+        "user_data": user_data,
+        "nonce": None,
+        "public_key": public_key,
+    }
     reply = _exchange(transport, {"Attestation": arguments}, "Attestation")
     document = reply.get("document")
     if not isinstance(document, bytes) or not document:
