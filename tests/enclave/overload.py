@@ -1,4 +1,4 @@
-"""The attackers of the overload test: 1,000 connections in one process, until stdin ends.
+"""The attackers of the overload test: 1,000 connections in one process, all of them made first, until stdin ends.
 
 Four kinds take turns: half a frame that never ends, a frame that drips, a frame that announces more than there may be,
 and bytes that are no message. Who is hung up on connects again.
@@ -33,6 +33,10 @@ PER_ROUND = 60
 
 def attack(path: str) -> None:
     clients: list[socket.socket | None] = [None] * CONNECTIONS
+    for place in range(CONNECTIONS):
+        while clients[place] is None:
+            clients[place] = touched(path, None, place)
+            time.sleep(0.001)
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     number = rounds = 0
