@@ -49,9 +49,14 @@ def test_key_is_made_used_rotated_deleted_and_restored(run: Any) -> None:
     assert key["key"]["limits"] == {"max_uses": 9}
     sealed = run("keys", "seal", key_id, "--aad", "a", data=b"text").stdout.strip()
     assert made(run("keys", "rotate", key_id, "--json"))["key"]["version"] == 2
+    both = made(run("keys", "versions", key_id, "--json"))["versions"]
+    assert both == [{"version": n, "public_key": None} for n in (1, 2)]
     assert run("keys", "open", key_id, "--aad", "a", data=sealed.encode()).stdout == "text"
     assert run("keys", "open", key_id, data=sealed.encode(), code=2).stderr
     run("keys", "minimum", key_id, "2")
+    assert [
+        each["version"] for each in made(run("keys", "versions", key_id, "--json"))["versions"]
+    ] == [2]
     run("keys", "trim", key_id, "--yes")
     run("keys", "open", key_id, "--aad", "a", data=sealed.encode(), code=1)
     assert "deleted" in run("keys", "delete", key_id).stdout

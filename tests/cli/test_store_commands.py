@@ -71,6 +71,12 @@ def test_state_is_signed_over_a_nonce_of_its_own(process: EnclaveProcess) -> Non
         require_signed_by(statement.digest(), values["signature"], values["authority"])
 
 
+def test_enclave_says_who_it_is(process: EnclaveProcess) -> None:
+    about = run("enclave", "info", "--socket", process.socket)
+    for name in ("authority", "transport_key", "store_id", "tee", "assurance"):
+        assert about[name] == process.ready[name]
+
+
 def test_receipt_is_kept_and_follows_the_store(process: EnclaveProcess, folder: Path) -> None:
     book = folder / "receipts.json"
     first = run("store", "check", book, "--socket", process.socket)

@@ -6,6 +6,7 @@ import logging
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -14,7 +15,7 @@ import click
 from xmtp_tee.commands.config import Settings
 from xmtp_tee.commands.console import Console
 from xmtp_tee.commands.lazy import LazyGroup
-from xmtp_tee.commands.options import json_option
+from xmtp_tee.commands.options import json_option, open_keys, socket_option
 from xmtp_tee.errors import UsageError
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 _COMMANDS = {
     "run": ("xmtp_tee.commands.enclave:run", "Run the enclave until it is stopped."),
+    "info": ("xmtp_tee.commands.enclave:info", "Who the enclave says it is."),
     "recover": (
         "xmtp_tee.commands.enclave:recover",
         "Open a store to this platform with a recovery key.",
@@ -168,6 +170,17 @@ def run(
         click.echo(line if console.json else f"ready: {config.socket_path}")
 
     run_enclave(config, announce=announce)
+
+
+@click.command()
+@socket_option
+@json_option
+def info(socket: Path | None, console: Console) -> None:
+    """Who the enclave on the socket says it is; only a verified attestation proves it."""
+    with open_keys(socket) as keys:
+        about = keys.info()
+    data: dict[str, object] = asdict(about) | {"transport_key": "0x" + about.transport_key.hex()}
+    console.result(data, [f"{name + ':':<18}{value}" for name, value in data.items()])
 
 
 @click.command()

@@ -23,6 +23,7 @@ _COMMANDS = {
     "install": ("xmtp_tee.commands.keys_make:install", "Derive an installation key for a device."),
     "derive": ("xmtp_tee.commands.keys_make:derive", "Derive a key from a derivation key."),
     "rotate": ("xmtp_tee.commands.keys_life:rotate", "Make a key's next version."),
+    "versions": ("xmtp_tee.commands.keys_life:versions", "List a key's versions."),
     "minimum": ("xmtp_tee.commands.keys_life:minimum", "Refuse a key's older versions."),
     "trim": ("xmtp_tee.commands.keys_life:trim", "Destroy the versions below the minimum."),
     "delete": ("xmtp_tee.commands.keys_life:delete", "Take a key out of use."),

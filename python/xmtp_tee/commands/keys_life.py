@@ -52,6 +52,21 @@ def trim(key_id: str, yes: bool, socket: Path | None, console: Console) -> None:
         show_key(console, manager.trim_key(key_id))
 
 
+@click.command("versions")
+@click.argument("key_id")
+@socket_option
+@json_option
+def versions(key_id: str, socket: Path | None, console: Console) -> None:
+    """List the versions of KEY_ID that can be used, and their public keys, where it has any."""
+    with open_keys(socket) as manager:
+        found = manager.get_versions(key_id)
+    texts = {number: "0x" + key.hex() if key else None for number, key in sorted(found.items())}
+    console.result(
+        {"versions": [{"version": n, "public_key": text} for n, text in texts.items()]},
+        [f"{number:>4}  {text or '-'}" for number, text in texts.items()],
+    )
+
+
 @click.command("delete")
 @click.argument("key_id")
 @click.option(
