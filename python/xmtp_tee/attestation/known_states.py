@@ -4,7 +4,8 @@ JSON, format 1::
 
     {"format": 1, "authority": "0x...", "states": [{"epoch": 7, "chain": "0x..."}]}
 
-``chain``: the 32 bytes of the store's chain, or their first 24 as a FreshnessAnchor contract keeps them.
+``chain``: the 32 bytes of the store's chain, or their first 24 as a FreshnessAnchor contract keeps them. A file may
+have 2 MiB, which is some 25,000 states.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Final
 from xmtp_tee.attestation.address import checksum_address, parse_address
 from xmtp_tee.attestation.errors import FieldError
 from xmtp_tee.attestation.freshness import ANCHOR_CHAIN_SIZE
+from xmtp_tee.attestation.json_text import load_json
 
 FORMAT: Final = 1
 CHAIN_SIZES: Final = (ANCHOR_CHAIN_SIZE, 32)
@@ -51,7 +53,7 @@ class KnownStates:
             "authority": checksum_address(self.authority),
             "states": [{"epoch": s.epoch, "chain": "0x" + s.chain.hex()} for s in self.states],
         }
-        return json.dumps(document, indent=2) + "\n"
+        return json.dumps(document, separators=(",", ":")) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> KnownStates:
@@ -60,7 +62,7 @@ class KnownStates:
         :raises FieldError: if it is anything else, or names no state
         """
         try:
-            document = json.loads(text)
+            document = load_json(text)
             if document["format"] != FORMAT:
                 raise ValueError(f"format {document['format']}")
             states = tuple(
@@ -68,7 +70,7 @@ class KnownStates:
                 for each in document["states"]
             )
             authority = parse_address(document["authority"])
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise FieldError(
                 "The known states cannot be read.", got=f"{type(error).__name__}: {error}"[:200]
             ) from None

@@ -14,9 +14,9 @@ import click
 
 from xmtp_tee.commands.config import Settings
 from xmtp_tee.commands.console import Console
+from xmtp_tee.commands.files import read_file
 from xmtp_tee.commands.lazy import LazyGroup
 from xmtp_tee.commands.options import json_option, open_keys, socket_option
-from xmtp_tee.errors import UsageError
 
 if TYPE_CHECKING:
     from xmtp_tee.enclave.config import EnclaveConfig
@@ -223,13 +223,8 @@ def receive(
 ) -> None:
     """Have the enclave on SOCKET hand its store over to this platform, if its policy approves of this code."""
     config = _config(console, **place)
-    try:
-        certificate = root.read_bytes()
-        given = b"" if collateral is None else collateral.read_bytes()
-    except OSError as error:
-        raise UsageError(
-            "a file cannot be read", got=error.filename, cause=error.strerror
-        ) from None
+    certificate = read_file(root, "root")
+    given = b"" if collateral is None else read_file(collateral, "collateral")
     from xmtp_tee.enclave.process import receive as receive_store
 
     store_id = receive_store(config, predecessor, certificate, given)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from xmtp_tee.attestation.errors import FieldError, KeyServiceAnswerError, KeyServiceRefusedError
+from xmtp_tee.attestation.json_text import load_json
 
 CONTEXT: Final = {"xmtp-tee": "seal-root/v1"}
 """The encryption context: what was made for something else does not open here."""
@@ -82,10 +83,10 @@ def read_answer(key: KmsKey, status: int, body: bytes, *, with_blob: bool) -> An
     :raises KeyServiceAnswerError: it is of another form or another key, or shows the plaintext
     """
     try:
-        document = json.loads(body)
+        document = load_json(body.decode())
         if not isinstance(document, dict):
             raise ValueError("no object")
-    except (ValueError, RecursionError):
+    except ValueError:
         raise KeyServiceAnswerError(
             "The key service's answer is no JSON object.", got=f"HTTP status {status}"
         ) from None

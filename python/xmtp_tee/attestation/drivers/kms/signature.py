@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from xmtp_tee.attestation.errors import FieldError
+from xmtp_tee.attestation.json_text import load_json
 
 _ALGORITHM: Final = "AWS4-HMAC-SHA256"
 
@@ -33,11 +33,11 @@ class Credentials:
         :raises FieldError: if it is anything else; the text is not repeated
         """
         try:
-            document = json.loads(text)
+            document = load_json(text)
             made = cls(
                 document["AccessKeyId"], document["SecretAccessKey"], document.get("Token", "")
             )
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        except (ValueError, KeyError, TypeError, AttributeError):
             made = cls("", "")
         values: tuple[object, ...] = (made.access_key_id, made.secret_access_key, made.token)
         plain = all(isinstance(v, str) and v.isascii() and v.isprintable() for v in values)
