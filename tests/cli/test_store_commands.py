@@ -168,7 +168,7 @@ def test_store_whose_platform_is_gone_opens_with_the_key_from_the_safe(folder: P
     assert done.returncode == 0, done.stderr
     assert safe.read_bytes().hex() not in done.stdout + done.stderr
     with EnclaveProcess(
-        new, "--store", str(store), "--must-exist", "--accept-lost-audit"
+        new, "--store", str(store), "--must-exist", "--unsafe-accept-lost-audit"
     ) as process:
         assert json.loads(done.stdout)["store_id"] == process.ready["store_id"]
         assert run("keys", "show", key["id"], "--socket", process.socket)["key"]["id"] == key["id"]
