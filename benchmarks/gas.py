@@ -5,7 +5,8 @@
 
 Every input is fixed: keys and quotes follow from seeds, accounts from anvil's mnemonic, block times are set. So
 a figure changes only when the code does. Each figure is the whole transaction (intrinsic gas and calldata
-included), and every transaction starts with all storage cold.
+included), and every transaction starts with all storage cold. Where the fixtures with genuine evidence are absent,
+their figures read "not measured": they are neither compared nor changed.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Collection
 from pathlib import Path
 
 from benchmarks.bench_chain import BenchChain
@@ -20,7 +22,7 @@ from benchmarks.bench_real import KEYS as REAL_KEYS
 from benchmarks.bench_real import measure_real
 from benchmarks.bench_simulated import measure_simulated
 from benchmarks.bench_tee import KEYS as TEE_KEYS
-from benchmarks.bench_tee import measure_tee
+from benchmarks.bench_tee import measure_crypto, measure_tee
 from xmtp_tee.commands.console import table
 
 RESULTS = Path(__file__).parent / "results" / "gas.json"
@@ -72,21 +74,16 @@ NOTES = {
 }
 
 
-def measure(stored: dict[str, int]) -> dict[str, int]:
-    """Return every figure; those of genuine evidence are kept as stored where the fixtures are absent."""
-    figures = measure_simulated()
+def measure() -> tuple[dict[str, int], frozenset[str]]:
+    """Return every figure that can be measured, and the names of those that cannot: their fixtures are absent."""
+    figures = measure_simulated() | measure_crypto()
+    unmeasured: set[str] = set()
     for keys, real in ((REAL_KEYS, measure_real()), (TEE_KEYS, measure_tee())):
-        if real is not None:
+        if real is None:
+            unmeasured |= keys
+        else:
             figures |= real
-            continue
-        kept = {name: gas for name, gas in stored.items() if name in keys}
-        figures |= kept
-        print(
-            "note: the fixtures with genuine evidence are absent (XMTP_TEE_FIXTURES); "
-            f"{len(kept)} stored figure(s) kept",
-            file=sys.stderr,
-        )
-    return dict(sorted(figures.items()))
+    return dict(sorted(figures.items())), frozenset(unmeasured)
 
 
 def render(figures: dict[str, int]) -> str:
@@ -107,16 +104,25 @@ def load() -> dict[str, int]:
     return gas
 
 
-def differences(stored: dict[str, int], measured: dict[str, int]) -> list[tuple[str, ...]]:
-    """Return (name, stored, measured, change) for every figure that is not the same."""
+def differences(
+    stored: dict[str, int], measured: dict[str, int], unmeasured: Collection[str] = ()
+) -> list[tuple[str, ...]]:
+    """Return (name, stored, measured, change) for every figure that is not the same, of those that were measured."""
     rows = []
-    for name in sorted(stored.keys() | measured.keys()):
+    for name in sorted((stored.keys() | measured.keys()) - set(unmeasured)):
         old, new = stored.get(name), measured.get(name)
         if old == new:
             continue
         change = "" if old is None or new is None else f"{new - old:+,}"
         rows.append((name, _number(old), _number(new), change))
     return rows
+
+
+def rows_of(measured: dict[str, int], unmeasured: Collection[str]) -> list[tuple[str, str, str]]:
+    """Return (name, gas, note) for every figure; what was not measured says so, and shows no figure."""
+    figures = {name: f"{gas:,}" for name, gas in measured.items()}
+    figures |= dict.fromkeys(unmeasured, "not measured")
+    return [(name, figure, NOTES[name]) for name, figure in sorted(figures.items())]
 
 
 def _number(value: int | None) -> str:
@@ -130,17 +136,23 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="compare, write nothing")
     arguments = parser.parse_args()
     stored = load()
-    measured = measure(stored)
-    rows = [(name, f"{gas:,}", NOTES[name]) for name, gas in measured.items()]
+    measured, unmeasured = measure()
+    rows = rows_of(measured, unmeasured)
     print("\n".join(table(("transaction", "gas", "what"), rows, right=frozenset({1}))))
+    if unmeasured:
+        print(
+            f"\nNOT MEASURED: {len(unmeasured)} figures; the genuine evidence that they need is absent "
+            "(XMTP_TEE_FIXTURES)"
+        )
     if not arguments.check:
+        kept = {name: gas for name, gas in stored.items() if name in unmeasured}
         RESULTS.parent.mkdir(parents=True, exist_ok=True)
-        RESULTS.write_text(render(measured), encoding="utf-8")
+        RESULTS.write_text(render(dict(sorted((measured | kept).items()))), encoding="utf-8")
         print(f"\nwritten: {RESULTS.relative_to(Path(__file__).parents[1])}")
         return 0
-    changed = differences(stored, measured)
+    changed = differences(stored, measured, unmeasured)
     if not changed:
-        print("\nas stored")
+        print(f"\n{len(measured)} figures as stored")
         return 0
     print("\nerror: gas changed; if that is meant, run: make gas\n", file=sys.stderr)
     header = ("transaction", "stored", "measured", "change")

@@ -11,9 +11,9 @@ import pytest
 
 from xmtp_tee.client.chain_errors import ContractRefused, refusal
 from xmtp_tee.commands.console import Console
-from xmtp_tee.demo import story
+from xmtp_tee.demo import agent, story
 from xmtp_tee.demo.processes import Process, ProcessFailed
-from xmtp_tee.demo.report import Done, Outcome, outcome_table
+from xmtp_tee.demo.report import Done, Outcome, closing, outcome_table
 from xmtp_tee.demo.stage import Attempt, Stage
 from xmtp_tee.errors import UnavailableError
 
@@ -71,6 +71,28 @@ def test_step_that_raises_is_a_failure(error: Exception) -> None:
         raise error
 
     assert not story._run_step(Console(), "step", step).ok
+
+
+def test_skipped_step_is_named_at_the_end_and_never_counted_as_done() -> None:
+    outcome = story._run_step(Console(), "converse", lambda: Done("skipped: none", skipped=True))
+    assert (outcome.ok, outcome.skipped, outcome.as_dict()["skipped"]) == (True, True, True)
+    done = Outcome("act", True, "fine", None, 0.1)
+    assert "Every step did what it should" in closing([done], 1.0)
+    partly = closing([done, outcome], 1.0)
+    assert "Every step did" not in partly
+    assert "SKIPPED: converse" in partly
+    failed = closing([done, outcome, Outcome("bad", False, "no", None, 0.1)], 1.0)
+    assert failed == "1 step(s) did NOT do what they should."
+
+
+def test_acts_without_the_genuine_client_are_skipped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(agent, "peers_installed", lambda: False)
+    with ExitStack() as stack:
+        stage = Stage(root=tmp_path, folder=tmp_path, stack=stack)
+        acts = (agent.start_network, agent.converse, agent.check_agent)
+        assert all(act(stage).skipped for act in acts)
 
 
 def test_table_has_step_result_and_gas() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from benchmarks.gas import NOTES, differences
+from benchmarks.gas import NOTES, REAL_KEYS, TEE_KEYS, differences, rows_of
 from tests.support.chain import ROOT
 
 
@@ -27,6 +27,21 @@ def test_gas_differences_name_changed_new_and_vanished_figures() -> None:
         ("more", "2", "5", "+3"),
         ("new", "absent", "4", ""),
     ]
+
+
+def test_figure_that_was_not_measured_is_neither_compared_nor_shown() -> None:
+    """A figure copied over itself would read as measured, and as unchanged, for ever."""
+    stored = {"revoke": 1, "verify_nitro_warm": 2}
+    assert differences(stored, {"revoke": 1}, {"verify_nitro_warm"}) == []
+    assert differences(stored, {"revoke": 1}) == [("verify_nitro_warm", "2", "absent", "")]
+    shown = {name: figure for name, figure, _ in rows_of({"revoke": 1_234}, {"verify_nitro_warm"})}
+    assert shown == {"revoke": "1,234", "verify_nitro_warm": "not measured"}
+
+
+def test_only_figures_of_genuine_evidence_may_be_left_unmeasured() -> None:
+    genuine = REAL_KEYS | TEE_KEYS
+    assert genuine <= NOTES.keys()
+    assert not genuine & {"p384_verify", "sha384_per_block", "submit_nitro_crl_50_entries"}
 
 
 def test_required_figures_are_measured() -> None:

@@ -26,7 +26,7 @@ _QUESTION = "are you in an enclave?"
 def start_network(stage: Stage) -> Done:
     """Start a local XMTP network."""
     if not peers_installed():
-        return Done(SKIPPED)
+        return Done(SKIPPED, skipped=True)
     from xmtp_tee.devnode import DevNode
 
     node = stage.stack.enter_context(DevNode())
@@ -64,7 +64,7 @@ def publish_agent(stage: Stage) -> Done:
 def converse(stage: Stage) -> Done:
     """A genuine libxmtp client writes; the agent answers."""
     if not stage.xmtp_url:
-        return Done(SKIPPED)
+        return Done(SKIPPED, skipped=True)
     question, answer = _run(_conversation(stage))
     return Done(f"libxmtp: {question!r}; the agent: {answer!r}")
 
@@ -72,7 +72,7 @@ def converse(stage: Stage) -> Done:
 def check_agent(stage: Stage) -> Done:
     """The peer compares the agent's installations with the chain."""
     if not stage.xmtp_url:
-        return Done(SKIPPED)
+        return Done(SKIPPED, skipped=True)
     from xmtp_tee.client.xmtp.node_api import NodeApi
     from xmtp_tee.client.xmtp.peers import ChainPeers, fetch_inbox, report_on
 

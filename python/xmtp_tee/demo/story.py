@@ -110,7 +110,9 @@ def _run_step(console: Console, name: str, step: Callable[[], Done]) -> Outcome:
     try:
         with _heartbeat(console, name):
             done = step()
-        outcome = Outcome(name, True, done.text, done.gas, time.monotonic() - start)
+        outcome = Outcome(
+            name, True, done.text, done.gas, time.monotonic() - start, skipped=done.skipped
+        )
     except ContractRefused as error:
         outcome = Outcome(name, False, error.text, error.gas_used, time.monotonic() - start)
     except XmtpTeeError as error:
@@ -118,8 +120,9 @@ def _run_step(console: Console, name: str, step: Callable[[], Done]) -> Outcome:
     except Exception as error:  # noqa: BLE001 - any failure of a step is a failed step, never a pass
         text = f"{type(error).__name__}: {error}"
         outcome = Outcome(name, False, text, None, time.monotonic() - start)
-    colour = "green" if outcome.ok else "red"
-    mark = "ok " if outcome.ok else "FAILED "
+    colour = "red" if not outcome.ok else "yellow" if outcome.skipped else "green"
+    # What was skipped says so in its own words.
+    mark = "FAILED " if not outcome.ok else "" if outcome.skipped else "ok "
     gas = "" if outcome.gas is None else f" (gas {outcome.gas:,})"
     console.say(f"{mark} {outcome.result}{gas}  {outcome.seconds:.1f} s", colour=colour)
     return outcome
