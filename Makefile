@@ -93,10 +93,11 @@ gas-check: setup ## measure gas and compare with benchmarks/results/gas.json
 
 .PHONY: bench
 bench: setup ## measure speed and write benchmarks/results/: enclave, MLS, XMTP, the registry's client
-	@python -m benchmarks.enclave --output benchmarks/results/enclave.json
-	@python -m benchmarks.mls --output benchmarks/results/mls.json
-	@python -m benchmarks.xmtp --output benchmarks/results/xmtp.json
-	@python -m benchmarks.registry_client --output benchmarks/results/registry_client.json
+	@failed=""; \
+	for name in enclave mls xmtp registry_client; do \
+	    python -m benchmarks.$$name --output benchmarks/results/$$name.json || failed="$$failed $$name"; \
+	done; \
+	if [ -n "$$failed" ]; then echo "error: failed, or missed a bar:$$failed" >&2; exit 1; fi
 
 .PHONY: fmt
 fmt: setup ## format Python and Solidity
@@ -183,7 +184,7 @@ abi: setup ## write the client's abi.json and storage_layout.json from the compi
 	@python tools/abi.py
 
 .PHONY: check
-check: test lint types build ## all that .ci/run checks, without the gas figures
+check: test lint types build ## what .ci/run checks, without the peers and the gas figures
 
 # --- upkeep ----------------------------------------------------------------------------------------
 
@@ -199,4 +200,4 @@ lock: setup ## renew package-lock.json and requirements.lock from package.json a
 .PHONY: clean
 clean: ## remove what was built; `make clean ALL=1` removes what was installed too
 	@rm -rf .build dist contracts/.cache lcov.info
-	@if [ -n "$(ALL)" ]; then rm -rf .venv .tools node_modules; fi
+	@if [ -n "$(ALL)" ]; then rm -rf .venv .tools node_modules tests/*/node_modules; fi

@@ -148,8 +148,13 @@ def summary(pairs: dict[str, list[tuple[Spent, Spent]]], messages: int) -> dict[
     return found
 
 
-def main() -> None:
-    """Measure, print, and write the figures where they are wanted."""
+def missed(found: dict[str, Any]) -> list[str]:
+    """Return the figures above their bar."""
+    return [name for name, figure in found.items() if figure["ratio"] > figure["bar"]]
+
+
+def main() -> int:
+    """Measure, print, and write the figures where they are wanted; return 1 if a bar is missed."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument("--messages", type=int, default=100)
     parser.add_argument("--rounds", type=int, default=7)
@@ -172,7 +177,10 @@ def main() -> None:
             "figures": found,
         }
         arguments.output.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    worst = missed(found)
+    print("missed: " + (", ".join(worst) or "none"))
+    return 1 if worst else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

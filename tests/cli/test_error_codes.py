@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 from benchmarks.gas import NOTES, REAL_KEYS, TEE_KEYS, differences, rows_of
 from tests.support.chain import ROOT
 
@@ -42,6 +44,14 @@ def test_only_figures_of_genuine_evidence_may_be_left_unmeasured() -> None:
     genuine = REAL_KEYS | TEE_KEYS
     assert genuine <= NOTES.keys()
     assert not genuine & {"p384_verify", "sha384_per_block", "submit_nitro_crl_50_entries"}
+
+
+def test_benchmark_of_xmtp_says_which_bar_is_missed() -> None:
+    pytest.importorskip("xmtp_bindings", reason="the peer of the benchmark is not installed")
+    from benchmarks.xmtp import missed
+
+    found = {"send_clock": {"ratio": 2.0, "bar": 2.0}, "receive_clock": {"ratio": 2.01, "bar": 2.0}}
+    assert missed(found) == ["receive_clock"]
 
 
 def test_required_figures_are_measured() -> None:
