@@ -181,6 +181,18 @@ contract KeyRegistryBatchTest is DelegationFixture {
         assertSame(bytes4(reasonOf(reports[1])), IKeyDelegation.RegistrationTooLong.selector, "one more");
     }
 
+    /// @dev A burner spends its whole share: with a long entry no more than with a short one.
+    function test_griefing_the_encoding_of_an_entry_is_paid_from_its_share() external {
+        Registration[] memory entries = honest(2);
+        ScriptedWallet burner = new ScriptedWallet();
+        burner.script(ScriptedWallet.Manner.BURN);
+        entries[0].owner = address(burner);
+        entries[1].preKey = "";
+        uint256 short = spentBy(entries);
+        entries[0].signature = new bytes(LONGEST_ENTRY - 1000);
+        assertThat(spentBy(entries) < short + 10_000, "encoding comes on top");
+    }
+
     /// @dev The longest that are still called, and the least gas: each pays for its own encoding.
     function test_griefing_long_entries_spend_no_more_than_their_share() external {
         Registration[] memory entries = honest(9);
@@ -377,6 +389,14 @@ contract KeyRegistryBatchTest is DelegationFixture {
         AttestedReport memory other = newReport(otherAuthority, TRANSPORT_KEY, blockNumber);
         other.workload = OTHER_WORKLOAD;
         enclaves.attest(otherAuthority, TRANSPORT_KEY, blockNumber, evidenceOf(other));
+    }
+
+    function spentBy(Registration[] memory entries) private returns (uint256 spent) {
+        uint256 before = vm.snapshotState();
+        vm.prank(relayer);
+        registry.registerKeyBundles{gas: 400_000}(entries);
+        spent = vm.lastCallGas().gasTotalUsed;
+        vm.revertToState(before);
     }
 
     function bring(Registration[] memory entries) private returns (bool[] memory) {
