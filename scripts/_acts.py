@@ -19,13 +19,13 @@ from scripts._common import (
     deployed,
     deployment_option,
     gas_limit,
+    load_deployment,
     quiet,
     sending_account,
     span,
 )
 from scripts._pending import addition_id, in_words
 from xmtp_tee.client.deployment import Deployment
-from xmtp_tee.errors import XmtpTeeError
 
 
 @dataclass(frozen=True)
@@ -101,11 +101,7 @@ def act_options(command: Callable[..., None]) -> Callable[..., None]:
     @wraps(command)
     def wrapped(*, deployment: Path, alias: str | None, calldata: bool, **arguments: Any) -> None:
         quiet()
-        try:
-            where = Deployment.load(deployment)
-        except XmtpTeeError as error:
-            raise click.ClickException(str(error)) from error
-        command(Actor(where, alias, calldata), **arguments)
+        command(Actor(load_deployment(deployment), alias, calldata), **arguments)
 
     option = click.option(
         "--calldata", is_flag=True, help="Print what the owner must send, and send nothing."

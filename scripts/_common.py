@@ -14,6 +14,7 @@ from ethpm_types import ContractType
 
 from xmtp_tee.client.abi import contract_abi
 from xmtp_tee.client.deployment import Deployment
+from xmtp_tee.errors import XmtpTeeError
 
 ROOT = Path(__file__).resolve().parent.parent
 DEPLOYMENTS = ROOT / "deployments"
@@ -32,6 +33,21 @@ def deployed(deployment: Deployment, name: str) -> ContractInstance:
     """A contract of a deployment, on the chain that the deployment is on."""
     require_chain(deployment)
     return contract(name, deployment.address(name))
+
+
+def refusal(error: XmtpTeeError) -> click.ClickException:
+    """An error as a script ends with it: in words, and with the exit code that `xmtp-tee` has for it."""
+    ended = click.ClickException(str(error))
+    ended.exit_code = int(error.exit_code)
+    return ended
+
+
+def load_deployment(path: Path) -> Deployment:
+    """Read a deployment file; a script ends where there is none, or another thing."""
+    try:
+        return Deployment.load(path)
+    except XmtpTeeError as error:
+        raise refusal(error) from error
 
 
 def require_chain(deployment: Deployment) -> None:

@@ -6,11 +6,15 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+import click
 from ape import networks
 from eth_abi import decode
+from eth_abi.exceptions import DecodingError
 from eth_utils import keccak
 
 from xmtp_tee.client.abi import contract_abi, selector, signature
+
+SCHEDULE_ADDITION = bytes(keccak(text="scheduleAddition(bytes)"))[:4]
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,17 @@ def pending_additions(policy: Any, first_block: int, now: int) -> list[Addition]
         if executable_at != 0:
             found.append(Addition(identifier, call, executable_at, lapses_at))
     return sorted(found, key=lambda addition: addition.executable_at)
+
+
+def announced_call(call: bytes) -> bytes:
+    """Return what ``scheduleAddition`` would announce; calldata of another function is the addition itself."""
+    if call[:4] != SCHEDULE_ADDITION:
+        return call
+    try:
+        (inner,) = decode(["bytes"], call[4:])
+    except DecodingError as error:
+        raise click.ClickException(f"not a call of scheduleAddition: {error}") from error
+    return bytes(inner)
 
 
 def describe(call: bytes) -> str:

@@ -4,7 +4,7 @@ ape run collateral submit --file collateral.json --network ...
 ape run collateral submit --pccs https://pccs.example --quote quote.bin --network ...
 ape run collateral submit --development --network ethereum:local:foundry
 ape run collateral show
-ape run collateral watch --within 7d        # exit 4: something is due; 3: something has lapsed or is missing
+ape run collateral watch --within 7d        # exit 4: something is due; 3: lapsed, missing, or not to be read
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import click
 from ape import networks
 from ape.cli import ConnectedProviderCommand
 
-from scripts._common import account_option, deployment_option, quiet, red, sending_account
+from scripts._common import account_option, deployment_option, quiet, red, refusal, sending_account
 from xmtp_tee.client.chain import Chain
 from xmtp_tee.client.collateral import CollateralSync
 from xmtp_tee.client.deployment import Deployment
@@ -64,7 +64,7 @@ def submit(deployment: Path, alias: str | None, **flags) -> None:
         for item in sync.submit(collateral, ApeSender(sending_account(alias)), leaf):
             click.echo(f"{item.what:<40} {f'gas {item.gas:,}' if item.sent else 'known already'}")
     except XmtpTeeError as error:
-        raise click.ClickException(str(error)) from error
+        raise refusal(error) from error
 
 
 @cli.command(cls=ConnectedProviderCommand)
@@ -78,11 +78,11 @@ def show(deployment: Path) -> None:
 @click.option("--within", default="7d", show_default=True, metavar="TIME", help="Such as 7d, 12h.")
 @deployment_option
 def watch(within: str, deployment: Path) -> None:
-    """Exit 4 when something must be renewed within a time, 3 when something has lapsed or is missing."""
+    """Exit 4 when something is due within a time, 3 when something has lapsed, is missing or cannot be read."""
     try:
         seconds = duration(within)
     except XmtpTeeError as error:
-        raise click.ClickException(str(error)) from error
+        raise refusal(error) from error
     state = _report(deployment, seconds)
     if state >= State.DUE:
         raise SystemExit(4 if state is State.DUE else 3)
@@ -96,7 +96,7 @@ def _report(path: Path, within: int) -> State:
         now = chain.block().timestamp
         held = sync.holdings()
     except XmtpTeeError as error:
-        raise click.ClickException(str(error)) from error
+        raise refusal(error) from error
     for item in held:
         state = item.state(now, within)
         text = f"{(item.until - now) / 86_400:.1f} days left"

@@ -32,8 +32,8 @@ from ape import networks
 from ape.cli import ConnectedProviderCommand
 
 from scripts._acts import Actor, act_options
-from scripts._common import deployed, deployment_option, quiet, red
-from scripts._pending import addition_id, describe, pending_additions
+from scripts._common import deployed, deployment_option, load_deployment, quiet, red
+from scripts._pending import addition_id, announced_call, describe, pending_additions
 from scripts._policy_list import list_denials, list_exceptions, list_workloads
 from scripts._policy_words import (
     LEVELS,
@@ -52,7 +52,6 @@ from scripts._policy_words import (
 )
 from xmtp_tee.assurance import AssuranceLevel
 from xmtp_tee.attestation.kinds import TcbStatus
-from xmtp_tee.client.deployment import Deployment
 
 DAY = 24 * 3600
 
@@ -220,7 +219,7 @@ def remove_guardian(actor: Actor, guardian: str) -> None:
 def guardians(deployment: Path) -> None:
     """List the guardians."""
     quiet()
-    policy = deployed(Deployment.load(deployment), "EnclavePolicy")
+    policy = deployed(load_deployment(deployment), "EnclavePolicy")
     click.echo("\n".join(policy.guardians()) or "no guardian")
 
 
@@ -231,8 +230,8 @@ def guardians(deployment: Path) -> None:
 @click.argument("call")
 @act_options
 def schedule(actor: Actor, call: str) -> None:
-    """Announce an addition by its calldata, as --calldata printed it elsewhere."""
-    data = _calldata(call)
+    """Announce an addition by its calldata: as --calldata printed it, or that of the addition itself."""
+    data = announced_call(_calldata(call))
     if actor.act("EnclavePolicy", "scheduleAddition", data):
         click.echo(f"announced: 0x{addition_id(data).hex()}  {describe(data)}")
 
@@ -275,7 +274,7 @@ def cancel(actor: Actor, identifier: str) -> None:
 def pending(deployment: Path) -> None:
     """List what is announced."""
     quiet()
-    where = Deployment.load(deployment)
+    where = load_deployment(deployment)
     now = networks.provider.get_block("latest").timestamp
     found = pending_additions(deployed(where, "EnclavePolicy"), where.deployed_at_block, now)
     click.echo("\n".join(item.in_words(now) for item in found) or "nothing is announced")
@@ -289,7 +288,7 @@ def pending(deployment: Path) -> None:
 def list_(deployment: Path) -> None:
     """List workloads, exceptions, denials, guardians and announcements."""
     quiet()
-    where = Deployment.load(deployment)
+    where = load_deployment(deployment)
     policy = deployed(where, "EnclavePolicy")
     newest = networks.provider.get_block("latest")
     span = (where.deployed_at_block, newest.number + 1)

@@ -16,14 +16,22 @@ from ape.cli import ConnectedProviderCommand
 from ape.exceptions import ApeException
 
 from scripts._artifacts import Build, build
-from scripts._common import deployed, deployment_option, quiet, red, require_chain, span, yellow
+from scripts._common import (
+    deployed,
+    deployment_option,
+    load_deployment,
+    quiet,
+    red,
+    require_chain,
+    span,
+    yellow,
+)
 from scripts._parameters import Parameters, recorded
 from scripts._pending import in_words, pending_additions
 from scripts._plan import Plan, names
 from scripts._readings import readings
 from xmtp_tee.assurance import AssuranceLevel
 from xmtp_tee.client.deployment import Deployment
-from xmtp_tee.errors import XmtpTeeError
 
 
 @click.command(cls=ConnectedProviderCommand)
@@ -31,10 +39,7 @@ from xmtp_tee.errors import XmtpTeeError
 def cli(deployment: Path) -> None:
     """Compare the deployment with sources and file; show owner, lock, guardians, pause, root and ages."""
     quiet()
-    try:
-        where = Deployment.load(deployment)
-    except XmtpTeeError as error:
-        raise click.ClickException(str(error)) from error
+    where = load_deployment(deployment)
     require_chain(where)
     parameters = recorded(where.parameters, deployment)
     newest = networks.provider.get_block("latest")

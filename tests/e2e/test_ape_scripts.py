@@ -17,13 +17,15 @@ from tests.support.operator import Operator
 from tools.project import compiled
 from xmtp_tee.attestation.simulator.nitro import development_nitro_root
 from xmtp_tee.client.chain import Chain
+from xmtp_tee.client.collateral import CollateralSync
 from xmtp_tee.client.deployment import CONTRACTS, Deployment
+from xmtp_tee.errors import ExitCode, XmtpTeeError
 
 # A cold start compiles every contract with an emscripten solc.
 pytestmark = pytest.mark.timeout(600)
 # What the client needs, and the anchor for stores.
 DEPLOYED = len(CONTRACTS) + 1
-EVERY_TEE = ("--tee", "nitro", "--tee", "sev-snp")
+EVERY_TEE = ("--tee", "sgx", "--tee", "nitro", "--tee", "sev-snp")
 ZERO = "0x" + "00" * 20
 AUTHORITY = "0x00000000000000000000000000000000000a0701"
 
@@ -175,9 +177,11 @@ def test_every_tees_verifier_is_deployed_where_it_is_wanted(
     operator: Operator, every: Path
 ) -> None:
     deployment, chain = Deployment.load(every), Chain(operator.url)
-    assert deployment.parameters["tees"] == ["tdx", "nitro", "sev-snp"]
+    assert deployment.parameters["tees"] == ["tdx", "sgx", "nitro", "sev-snp"]
     router = chain.contract("AttestationVerifier", deployment.address("AttestationVerifier"))
-    for kind, name in ((2, "DcapVerifier"), (3, "NitroVerifier"), (4, "SevSnpVerifier")):
+    for kind, name in enumerate(
+        ("DcapVerifier", "DcapVerifier", "NitroVerifier", "SevSnpVerifier"), start=1
+    ):
         assert chain.read(router.functions.route(kind)) == deployment.address(name)
         verifier = chain.contract(name, deployment.address(name))
         assert chain.read(verifier.functions.developmentRoot()) is True
@@ -276,6 +280,7 @@ def test_status_finds_every_contract_that_asks_another_than_the_files(
         ("KeyRegistry", "EnclaveRegistry", "enclaveRegistry()"),
         ("EnclaveRegistry", "EnclavePolicy", "policy()"),
         ("EnclaveRegistry", "AttestationVerifier", "verifier()"),
+        ("AttestationVerifier", "DcapVerifier", "route(sgx)"),
         ("AttestationVerifier", "DcapVerifier", "route(tdx)"),
         ("AttestationVerifier", "NitroVerifier", "route(nitro)"),
         ("AttestationVerifier", "SevSnpVerifier", "route(sev-snp)"),
@@ -284,7 +289,7 @@ def test_status_finds_every_contract_that_asks_another_than_the_files(
         ("SevSnpVerifier", "P384", "p384()"),
     ]
     where = Deployment.load(every)
-    for asking, asked, _ in asks:
+    for asking, asked in dict.fromkeys((asking, asked) for asking, asked, _ in asks):
         code = str(undone.request("eth_getCode", where.address(asking), "latest"))
         ours = where.address(asked)[2:].lower()
         assert ours in code
@@ -450,8 +455,13 @@ def test_what_calldata_printed_is_scheduled_elsewhere(
     data = bytes.fromhex(said.split("data: 0x")[1])
     assert data[:4].hex() == "14984b74"  # scheduleAddition(bytes)
     inner = data[68 : 68 + int.from_bytes(data[36:68])]
-    announced = operator.must("policy", "schedule", "0x" + inner.hex(), *where)
-    assert f"addGuardian(guardian {AUTHORITY})" in announced
+    for call in (data, inner):
+        announced = operator.must("policy", "schedule", "0x" + call.hex(), *where)
+        assert f"addGuardian(guardian {AUTHORITY})" in announced
+        operator.must("policy", "cancel", announced.split()[1], *where)
+    cut = operator.refused("policy", "schedule", "0x" + data[:60].hex(), *where)
+    assert "not a call of scheduleAddition" in cut
+    assert "AdditionsNotLocked" in operator.refused("policy", "schedule", "0x" + inner.hex())
     assert "AdditionNotSchedulable" in operator.refused("policy", "schedule", "0x8456cb59", *where)
 
 
@@ -480,6 +490,33 @@ def test_collateral_script_submits_once_and_shows_what_is_held(operator: Operato
     shown = operator.must("collateral", "show")
     for what in ("TCB info", "QE identity", "PCK CA certificate", "days left", "DEVELOPMENT root"):
         assert what in shown
+
+
+def test_collateral_watch_ends_as_the_clients_does(
+    operator: Operator, undone: Chain, tmp_path: Path
+) -> None:
+    operator.must("collateral", "submit", "--development")
+    assert operator.run("collateral", "watch", "--within", "1h").code == 0
+    assert operator.run("collateral", "watch", "--within", "365d").code == 4
+    where = Deployment.load(operator.deployment)
+    for address in (AUTHORITY, where.address("EnclavePolicy")):  # no contract; another one
+        path = rewritten(operator.deployment, tmp_path, contracts={"DcapVerifier": address})
+        with pytest.raises(XmtpTeeError) as refused:
+            CollateralSync(undone, Deployment.load(Path(path))).holdings()
+        answer = operator.run("collateral", "watch", "--deployment", path)
+        assert answer.code == int(refused.value.exit_code), answer.output
+    forward(undone, 365 * 24 * 3600)
+    assert operator.run("collateral", "watch").code == int(ExitCode.UNAVAILABLE)
+
+
+@pytest.mark.parametrize(
+    "words", [("policy", "list"), ("policy", "pending"), ("policy", "guardians"), ("status",)]
+)
+def test_a_deployment_file_that_is_none_is_refused_in_words(
+    operator: Operator, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    said = operator.refused(*words, "--deployment", str(tmp_path / "none.json"))
+    assert "there is no such deployment file" in said
 
 
 # --- helpers --------------------------------------------------------------------------------------

@@ -56,7 +56,7 @@ def test_what_the_deployment_file_says_is_complete() -> None:
     assert len(said) == len(development())
 
 
-@pytest.mark.parametrize("tees", [["tdx"], ["tdx", "nitro", "sev-snp"]])
+@pytest.mark.parametrize("tees", [["tdx"], ["tdx", "sgx", "nitro", "sev-snp"]])
 def test_the_deployment_file_gives_the_parameters_back(tees: list[str], tmp_path: Path) -> None:
     (tmp_path / "intel.cer").write_bytes(b"Intel's root")
     (tmp_path / "aws.der").write_bytes(b"AWS's root")
