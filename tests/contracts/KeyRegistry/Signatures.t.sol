@@ -342,6 +342,31 @@ contract KeyRegistrySignaturesTest is DelegationFixture {
         );
     }
 
+    /// @dev Words 1 and 2 are offsets, 3 and 6 the lengths that stand there (at 96 and 192).
+    function test_a_wrapper_whose_parts_end_a_byte_behind_it() external {
+        Bundle memory bundle = newBundle(factory.addressOf(signer), "first");
+        bytes memory body = abi.encode(
+            address(factory), abi.encodeCall(WalletFactory.make, (signer)), registrationBy(SIGNER_KEY, bundle)
+        );
+        uint256 room = body.length - 32;
+        bytes memory malformed = abi.encodePacked(IKeyDelegation.CounterfactualSignatureMalformed.selector);
+        refuseRegistration(bundle, withWord(body, 1, room + 1), malformed);
+        refuseRegistration(bundle, withWord(body, 2, room + 1), malformed);
+        refuseRegistration(bundle, withWord(body, 3, room - 96 + 1), malformed);
+        refuseRegistration(bundle, withWord(body, 6, room - 192 + 1), malformed);
+        // The greatest length: the call goes on to the wrapper's end, which the wallet's factory does not mind.
+        registerFor(bundle, withWord(body, 3, room - 96));
+        assertSame(registry.getKeyBundles(bundle.owner).length, 1, "registered");
+    }
+
+    function withWord(bytes memory body, uint256 at, uint256 value) private pure returns (bytes memory) {
+        bytes memory changed = abi.encodePacked(body);
+        assembly {
+            mstore(add(add(changed, 0x20), shl(5, at)), value)
+        }
+        return abi.encodePacked(changed, MARK);
+    }
+
     function wrappedBy(Bundle memory bundle, uint256 key) private view returns (bytes memory) {
         return wrapped(address(factory), abi.encodeCall(WalletFactory.make, (signer)), registrationBy(key, bundle));
     }
