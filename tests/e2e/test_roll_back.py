@@ -232,6 +232,18 @@ def test_fork_that_the_host_anchors_itself_is_refused_by_the_older_anchor(
     assert (code, error["code"]) == (2, FORKED)
 
 
+def test_other_enclave_in_the_place_of_the_anchored_one_is_refused(
+    seen: tuple[Host, Path, Path],
+) -> None:
+    """Attack: a new store has nothing to be put back behind."""
+    host, _, anchors = seen
+    authority = json.loads(anchors.read_text())["authority"]
+    shutil.rmtree(host.folder / "state")
+    with host.start():
+        code, answer = host.on_chain("check", authority)
+        assert (code, answer["error"]["code"]) == (2, FORKED)
+
+
 def test_enclave_without_an_anchor_is_told_from_one_with(host: Host) -> None:
     with host.start():
         for command in ("show", "check"):

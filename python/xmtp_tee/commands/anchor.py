@@ -80,7 +80,7 @@ def show(
         named = parse_address(authority)
     else:
         with open_keys(socket) as keys:
-            named = keys.store_state().authority
+            named = keys.authority
     chain, where = open_chain(rpc_url, deployment, console)
     from xmtp_tee.client.anchors import FreshnessAnchors
 
@@ -91,24 +91,33 @@ def show(
 
 
 @click.command(
-    epilog="Exit codes: 0 it was not; 2 it was put back or forked, or there is no anchor."
+    epilog="Exit codes: 0 it was not; 2 it was put back, forked or exchanged, or there is no anchor."
 )
+@click.argument("authority", required=False, metavar="[AUTHORITY]")
 @socket_option
 @chain_options
 @json_option
 def check(
-    socket: Path | None, rpc_url: str | None, deployment: Path | None, console: Console
+    authority: str | None,
+    socket: Path | None,
+    rpc_url: str | None,
+    deployment: Path | None,
+    console: Console,
 ) -> None:
     """Have the enclave prove that its store descends from every anchor that it ever had.
 
-    The older anchors count too: the newest may be one of a fork, which the host has had anchored.
+    AUTHORITY: the enclave's address, from its verified attestation; without it the enclave on the socket is believed
+    to be the one that is meant. The older anchors count too: the newest may be one of a fork, which the host has had
+    anchored.
     """
+    from xmtp_tee.attestation.address import parse_address
+
+    named = None if authority is None else parse_address(authority)
     chain, where = open_chain(rpc_url, deployment, console)
     from xmtp_tee.client.anchors import FreshnessAnchors
 
     with open_keys(socket) as keys:
-        state = keys.store_state()
-        known = FreshnessAnchors(chain, where).require_all(state.authority)
+        known = FreshnessAnchors(chain, where).require_all(named or keys.authority)
         epoch = keys.require_descent(known)
     behind = epoch - known.states[-1].epoch
     console.result(
