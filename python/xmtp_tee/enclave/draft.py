@@ -270,12 +270,13 @@ def open_row(sealer: Sealer, store_id: bytes, row: Row) -> KeyRecord:
 
 
 def open_document(sealer: Sealer, store_id: bytes, document: Document) -> bytes:
-    """Return the body of a document.
+    """Return the body of a document, an object of the caller's own.
 
     :raises StoreTamperedError: if it was changed
     """
     data = document_data(store_id, document.epoch, document.id)
-    return bytes(sealer.open("document", document.sealed, data))
+    with wiped(sealer.open("document", document.sealed, data)) as body:
+        return bytes(body)
 
 
 def _same_tags(sealer: Sealer, record: KeyRecord, row: Row) -> bool:

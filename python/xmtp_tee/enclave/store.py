@@ -254,7 +254,9 @@ class SealedStore:
         return self._sealer.open("audit", frame, pack(b"audit", self.store_id, log_id, first))
 
     def document(self, name: str) -> bytes | None:
-        """Return the document of this name, or None if there provably is none."""
+        """Return the document of this name, or None if there provably is none. If it is secret, the caller wipes
+        it (``mls.wiping``): nobody else holds the object.
+        """
         document_id = document_id_of(self._sealer, name)
 
         def read() -> bytes | None:

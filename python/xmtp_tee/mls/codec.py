@@ -29,14 +29,14 @@ class Reader:
 
     __slots__ = ("_data", "_end", "_position")
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, start: int = 0, end: int | None = None) -> None:
         self._data = data
-        self._end = len(data)
-        self._position = 0
+        self._end = len(data) if end is None else end
+        self._position = start
 
     @property
     def position(self) -> int:
-        """The number of bytes read."""
+        """The place of the next byte, for :meth:`since`."""
         return self._position
 
     @property
@@ -108,7 +108,12 @@ class Reader:
 
     def vector(self, decode: Callable[[Reader], T]) -> tuple[T, ...]:
         """Return the elements of a vector of structures."""
-        body = Reader(self.opaque())
+        length = self.length()
+        if length > self.remaining:
+            raise TruncatedError("A structure is cut off", got=self.remaining, expected=length)
+        # Read in place: what is in it may be secret, and a copy would have to be overwritten.
+        body = Reader(self._data, self._position, self._position + length)
+        self._position = body._end
         elements = []
         while body._position < body._end:
             elements.append(decode(body))
@@ -192,6 +197,21 @@ def opaque(data: bytes) -> bytes:
 def vector(elements: Iterable[bytes]) -> bytes:
     """Return encoded elements as a vector."""
     return opaque(b"".join(elements))
+
+
+Parts = list[bytes]
+"""An encoding that is not joined yet, so that secrets in it are the objects themselves and no copies."""
+
+
+def opaque_part(data: bytes) -> Parts:
+    """Return ``data`` as a vector."""
+    return [length_prefix(len(data)), data]
+
+
+def vector_of_parts(elements: Iterable[Parts]) -> Parts:
+    """Return encoded elements as a vector."""
+    flat = [part for element in elements for part in element]
+    return [length_prefix(sum(map(len, flat))), *flat]
 
 
 def optional(encoded: bytes | None) -> bytes:

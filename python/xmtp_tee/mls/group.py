@@ -208,7 +208,7 @@ class Group(GroupView):
         return cls(member)
 
     def save(self) -> bytes:
-        """Return the whole state. It holds secrets: the caller seals it."""
+        """Return the whole state. It holds secrets: the caller seals it, and wipes it (``wiping``)."""
         return saving.save(self._member)
 
     # --- receiving --------------------------------------------------------------------------------

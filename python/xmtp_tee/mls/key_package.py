@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Final
 
-from xmtp_tee.mls.codec import Reader, decode_whole, opaque, u16
+from xmtp_tee.mls.codec import Reader, decode_whole, opaque, opaque_part, u16
 from xmtp_tee.mls.credentials import Credential
 from xmtp_tee.mls.crypto import (
     Entropy,
@@ -132,13 +132,13 @@ class KeyPackageSecrets:
         wipe(self.init_private, self.encryption_private)
 
     def save(self) -> bytes:
-        """Return the secret bytes, for the caller to seal."""
+        """Return the secret bytes, for the caller to seal and to wipe."""
         return b"".join(
             (
                 u16(_SECRETS_VERSION),
                 opaque(self.package.encoded),
-                opaque(self.init_private),
-                opaque(self.encryption_private),
+                *opaque_part(self.init_private),
+                *opaque_part(self.encryption_private),
             )
         )
 

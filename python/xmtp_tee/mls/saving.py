@@ -9,7 +9,19 @@ from array import array
 from typing import Final
 
 from xmtp_tee.mls import saving_commit
-from xmtp_tee.mls.codec import Reader, decode_whole, opaque, optional, u8, u16, u32, u64, vector
+from xmtp_tee.mls.codec import (
+    Parts,
+    Reader,
+    decode_whole,
+    opaque,
+    opaque_part,
+    u8,
+    u16,
+    u32,
+    u64,
+    vector,
+    vector_of_parts,
+)
 from xmtp_tee.mls.config import Config
 from xmtp_tee.mls.crypto import SignatureKey
 from xmtp_tee.mls.epoch import Epoch, PastEpoch
@@ -61,20 +73,19 @@ def _decode_node(reader: Reader) -> Node:
 
 
 def save(member: Membership) -> bytes:
-    """Return a member's state."""
+    """Return a member's state: one object, the caller's to wipe, and the only copy of its secrets."""
     pool = _Pool()
     epoch = _encode_epoch(member.epoch, pool)
-    past = vector(_encode_past(each, pool) for each in member.past)
-    pending = None
+    past = vector_of_parts(_encode_past(each, pool) for each in member.past)
+    pending = [b"\x00"]
     if member.pending is not None:
-        pending = b"".join(
-            (
-                opaque(member.pending.commit),
-                saving_commit.encode_intent(member.pending.intent),
-                saving_commit.encode_effect(member.pending.effect),
-                _encode_epoch(member.pending.epoch, pool),
-            )
-        )
+        pending = [
+            b"\x01",
+            opaque(member.pending.commit),
+            saving_commit.encode_intent(member.pending.intent),
+            saving_commit.encode_effect(member.pending.effect),
+            *_encode_epoch(member.pending.epoch, pool),
+        ]
     return b"".join(
         (
             u16(VERSION),
@@ -82,15 +93,19 @@ def save(member: Membership) -> bytes:
             u8(member.standing),
             opaque(member.key.public),
             pool.encode(),
-            epoch,
-            past,
+            *epoch,
+            *past,
             vector(
                 opaque(reference) + queued.sender.encode() + encode_proposal(queued.proposal)
                 for reference, queued in member.proposals.items()
             ),
-            vector(opaque(a) + opaque(b) for a, b in member.own_updates.values()),
-            optional(pending),
-            vector(u64(number) + opaque(key) for number, key in member.resumption.items()),
+            *vector_of_parts(
+                opaque_part(a) + opaque_part(b) for a, b in member.own_updates.values()
+            ),
+            *pending,
+            *vector_of_parts(
+                [u64(number), *opaque_part(key)] for number, key in member.resumption.items()
+            ),
         )
     )
 
@@ -164,20 +179,21 @@ _SECRETS: Final = (
 )
 
 
-def _encode_epoch(epoch: Epoch, pool: _Pool) -> bytes:
+def _encode_epoch(epoch: Epoch, pool: _Pool) -> Parts:
     numbers = array("I", map(pool.number, epoch.tree.nodes))
-    return b"".join(
-        (
-            opaque(epoch.context.encoded),
-            vector(map(u32, numbers)),
-            u32(epoch.own),
-            vector(u32(n) + opaque(a) + opaque(b) for n, (a, b) in epoch.keys.items()),
-            *(opaque(getattr(epoch.secrets, name)) for name in _SECRETS),
-            _encode_secret_tree(epoch.secret_tree),
-            opaque(epoch.interim_transcript),
-            opaque(epoch.confirmation_tag),
-        )
-    )
+    return [
+        opaque(epoch.context.encoded),
+        vector(map(u32, numbers)),
+        u32(epoch.own),
+        *vector_of_parts(
+            [u32(node), *opaque_part(private), opaque(public)]
+            for node, (private, public) in epoch.keys.items()
+        ),
+        *(part for name in _SECRETS for part in opaque_part(getattr(epoch.secrets, name))),
+        *_encode_secret_tree(epoch.secret_tree),
+        opaque(epoch.interim_transcript),
+        opaque(epoch.confirmation_tag),
+    ]
 
 
 def _decode_epoch(reader: Reader, nodes: list[Node | None], config: Config) -> Epoch:
@@ -193,17 +209,15 @@ def _decode_epoch(reader: Reader, nodes: list[Node | None], config: Config) -> E
     return Epoch(context, tree, own, keys, secrets, secret_tree, reader.opaque(), reader.opaque())
 
 
-def _encode_past(past: PastEpoch, pool: _Pool) -> bytes:
-    return b"".join(
-        (
-            u64(past.epoch),
-            opaque(past.context),
-            vector(u32(i) + u32(pool.number(leaf)) for i, leaf in past.members.items()),
-            u32(past.own),
-            opaque(past.sender_data),
-            _encode_secret_tree(past.secret_tree),
-        )
-    )
+def _encode_past(past: PastEpoch, pool: _Pool) -> Parts:
+    return [
+        u64(past.epoch),
+        opaque(past.context),
+        vector(u32(i) + u32(pool.number(leaf)) for i, leaf in past.members.items()),
+        u32(past.own),
+        *opaque_part(past.sender_data),
+        *_encode_secret_tree(past.secret_tree),
+    ]
 
 
 def _decode_past(
@@ -221,24 +235,24 @@ def _decode_past(
     return PastEpoch(epoch, context, members, own, sender_data, tree)
 
 
-def _encode_secret_tree(tree: SecretTree) -> bytes:
-    return b"".join(
-        (
-            u32(tree.capacity),
-            vector(u32(node) + opaque(secret) for node, secret in tree.nodes.items()),
-            vector(
-                u32(leaf)
-                + u8(kind)
-                + opaque(ratchet.secret)
-                + u32(ratchet.generation)
-                + vector(
-                    u32(generation) + opaque(key) + opaque(nonce)
+def _encode_secret_tree(tree: SecretTree) -> Parts:
+    return [
+        u32(tree.capacity),
+        *vector_of_parts([u32(node), *opaque_part(secret)] for node, secret in tree.nodes.items()),
+        *vector_of_parts(
+            [
+                u32(leaf),
+                u8(kind),
+                *opaque_part(ratchet.secret),
+                u32(ratchet.generation),
+                *vector_of_parts(
+                    [u32(generation), *opaque_part(key), *opaque_part(nonce)]
                     for generation, (key, nonce) in ratchet.skipped.items()
-                )
-                for (leaf, kind), ratchet in tree.ratchets.items()
-            ),
-        )
-    )
+                ),
+            ]
+            for (leaf, kind), ratchet in tree.ratchets.items()
+        ),
+    ]
 
 
 def _decode_secret_tree(reader: Reader, context: GroupContext, config: Config) -> SecretTree:

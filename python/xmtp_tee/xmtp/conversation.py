@@ -27,6 +27,7 @@ from xmtp_tee.mls.intents import CommitIntent
 from xmtp_tee.mls.leaf_node import LeafNode, Lifetime
 from xmtp_tee.mls.membership import Standing
 from xmtp_tee.mls.proposals import Add, GroupContextExtensions, Remove, Update
+from xmtp_tee.mls.wiping import wipe
 from xmtp_tee.xmtp.commit_rules import (
     CommitFacts,
     InboxAt,
@@ -177,12 +178,19 @@ class Conversation:
         :raises MlsError: it is older than the newest known, another installation's, or damaged
         """
         saved = decode(data)
-        group = Group.restore(saved.group, key, least_counter=least_counter, config=CONFIG)
+        try:
+            group = Group.restore(saved.group, key, least_counter=least_counter, config=CONFIG)
+        finally:
+            wipe(saved.group)
         return cls(group, welcoming=saved.welcoming, renew_first=saved.renew_first)
 
     def save(self) -> bytes:
-        """Return the whole state. It holds secrets: the caller seals it."""
-        return encode(SavedConversation(self._group.save(), self._welcoming, self._renew_first))
+        """Return the whole state. It holds secrets: the caller seals it, and wipes it (``mls.wiping``)."""
+        group = self._group.save()
+        try:
+            return encode(SavedConversation(group, self._welcoming, self._renew_first))
+        finally:
+            wipe(group)
 
     # --- looking ----------------------------------------------------------------------------------
 

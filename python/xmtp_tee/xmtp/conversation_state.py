@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 
 from xmtp_tee.xmtp.conversation_events import Welcoming
 from xmtp_tee.xmtp.errors import GroupStateInvalidError, ProtobufMalformedError
-from xmtp_tee.xmtp.protobuf import Message, boolean, message, octets, uint
+from xmtp_tee.xmtp.protobuf import Message, boolean, message, octets, prefix_of, uint
 
 _VERSION = 1
+_GROUP = 2
+"""The number of the group's field."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,17 +33,16 @@ class _Welcoming(Message):
 @dataclass(frozen=True, kw_only=True)
 class _Saved(Message):
     version: int = uint(1)
-    group: bytes = octets(2)
+    group: bytes = octets(_GROUP)
     renew_first: bool = boolean(3)
     welcome: bytes = octets(4)
     welcoming: tuple[_Welcoming, ...] = message(5, _Welcoming, repeated=True)
 
 
 def encode(saved: SavedConversation) -> bytes:
-    """Return the bytes. One commit makes one welcome, so it is saved once."""
-    return _Saved(
+    """Return the bytes: one object, the caller's to wipe. One commit makes one welcome, so it is saved once."""
+    rest = _Saved(
         version=_VERSION,
-        group=saved.group,
         renew_first=saved.renew_first,
         welcome=saved.welcoming[0].welcome if saved.welcoming else b"",
         welcoming=tuple(
@@ -54,10 +55,12 @@ def encode(saved: SavedConversation) -> bytes:
             for each in saved.welcoming
         ),
     ).encode()
+    # The group's state is long and secret, so it is copied once, and not by the encoder.
+    return b"".join((rest, prefix_of(_GROUP, len(saved.group)), saved.group))
 
 
 def decode(data: bytes) -> SavedConversation:
-    """Return what :func:`encode` wrote.
+    """Return what :func:`encode` wrote. Its ``group`` is the caller's to wipe.
 
     :raises GroupStateInvalidError: damaged, or of an unknown version
     """

@@ -21,6 +21,7 @@ from xmtp_tee.mls.extensions import Extension, ExternalSender, find
 from xmtp_tee.mls.key_package import KeyPackage, KeyPackageSecrets, generate_key_package
 from xmtp_tee.mls.leaf_node import Capabilities, LeafNode, Lifetime
 from xmtp_tee.mls.suites import CipherSuite, suite_of
+from xmtp_tee.mls.wiping import wipe
 from xmtp_tee.xmtp.commit_rules import Participant
 from xmtp_tee.xmtp.errors import KeyPackageInvalidError, ProtobufMalformedError
 from xmtp_tee.xmtp.group_state import ExtensionType
@@ -72,6 +73,11 @@ class InstallationKeyPackage:
     def encoded(self) -> bytes:
         """What is uploaded: a KeyPackage, TLS presentation."""
         return self.secrets.package.encoded
+
+    def wipe(self) -> None:
+        """Overwrite the private keys."""
+        self.secrets.wipe()
+        wipe(self.wrapper_private)
 
     def is_named_by(self, public_key: bytes) -> bool:
         """Whether a welcome that was wrapped to this public key uses this key package: old clients wrap to

@@ -209,6 +209,14 @@ def _write_value(output: bytearray, spec: _Field, value: Any) -> None:
             _write_tagged(output, spec.number, value.encode())
 
 
+def prefix_of(number: int, size: int) -> bytes:
+    """Return what stands in front of ``size`` bytes that are the field of this number."""
+    output = bytearray()
+    _write_varint(output, number << 3 | _LENGTH)
+    _write_varint(output, size)
+    return bytes(output)
+
+
 def _write_tagged(output: bytearray, number: int, data: bytes) -> None:
     _write_varint(output, number << 3 | _LENGTH)
     _write_varint(output, len(data))

@@ -1,24 +1,14 @@
-"""What is kept of an installation: its inbox, its key packages, its conversations, the key of its history.
-
-One sealed document each. A key package's private keys stay for a day after a newer one was made, because
-welcomes to it may be under way.
-"""
+"""What is kept of an installation: its inbox, its conversations, the key of its history. One sealed document."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from xmtp_tee.mls.key_package import KeyPackageSecrets
 from xmtp_tee.wire.store_faults import StoreTamperedError
 from xmtp_tee.xmtp.errors import ProtobufMalformedError
-from xmtp_tee.xmtp.key_packages import InstallationKeyPackage
 from xmtp_tee.xmtp.protobuf import Message, message, octets, text, uint
 
-KEPT_SECONDS: Final = 24 * 3600
-"""How long a key package's private keys outlive the next key package."""
-
-MAX_PACKAGES: Final = 16
 _VERSION: Final = 1
 
 
@@ -28,21 +18,7 @@ class Installation:
 
     inbox_id: str
     history_key: bytes = field(repr=False)
-    packages: tuple[InstallationKeyPackage, ...] = field(default=(), repr=False)
     groups: tuple[tuple[bytes, int], ...] = ()
-
-    def with_package(self, package: InstallationKeyPackage, now: int) -> Installation:
-        """Return the record with one more key package, and without those whose time is over."""
-        kept = [
-            old
-            for old, newer in zip(self.packages, (*self.packages, package)[1:], strict=True)
-            if newer.created_at + KEPT_SECONDS > now
-        ]
-        return replace(self, packages=(*kept, package)[-MAX_PACKAGES:])
-
-    def package_of(self, public_key: bytes) -> InstallationKeyPackage | None:
-        """Return the key package that a welcome names, if its private keys are still here."""
-        return next((each for each in self.packages if each.is_named_by(public_key)), None)
 
     def cursor_of(self, group_id: bytes) -> int:
         """Return the node's id before which nothing of a group can be read."""
@@ -52,14 +28,6 @@ class Installation:
         """Return the record with one more conversation."""
         others = tuple(each for each in self.groups if each[0] != group_id)
         return replace(self, groups=(*others, (group_id, cursor)))
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Package(Message):
-    secrets: bytes = octets(1)
-    wrapper_private: bytes = octets(2)
-    wrapper_public: bytes = octets(3)
-    created_at: int = uint(4)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,8 +41,7 @@ class _Installation(Message):
     version: int = uint(1)
     inbox_id: str = text(2)
     history_key: bytes = octets(3)
-    packages: tuple[_Package, ...] = message(4, _Package, repeated=True)
-    groups: tuple[_Group, ...] = message(5, _Group, repeated=True)
+    groups: tuple[_Group, ...] = message(4, _Group, repeated=True)
 
 
 def encode_installation(installation: Installation) -> bytes:
@@ -83,15 +50,6 @@ def encode_installation(installation: Installation) -> bytes:
         version=_VERSION,
         inbox_id=installation.inbox_id,
         history_key=installation.history_key,
-        packages=tuple(
-            _Package(
-                secrets=each.secrets.save(),
-                wrapper_private=each.wrapper_private,
-                wrapper_public=each.wrapper_public,
-                created_at=each.created_at,
-            )
-            for each in installation.packages
-        ),
         groups=tuple(
             _Group(group_id=group_id, cursor=cursor) for group_id, cursor in installation.groups
         ),
@@ -114,14 +72,5 @@ def decode_installation(data: bytes) -> Installation:
     return Installation(
         inbox_id=saved.inbox_id,
         history_key=saved.history_key,
-        packages=tuple(
-            InstallationKeyPackage(
-                KeyPackageSecrets.restore(each.secrets),
-                each.wrapper_private,
-                each.wrapper_public,
-                each.created_at,
-            )
-            for each in saved.packages
-        ),
         groups=tuple((each.group_id, each.cursor) for each in saved.groups),
     )

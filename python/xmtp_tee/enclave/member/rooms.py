@@ -16,8 +16,14 @@ from xmtp_tee.enclave.member.installation import (
     decode_installation,
     encode_installation,
 )
+from xmtp_tee.enclave.member.key_packages import (
+    KeyPackages,
+    decode_key_packages,
+    encode_key_packages,
+)
 from xmtp_tee.enclave.member.last_page import LastPage
 from xmtp_tee.mls.crypto import SignatureKey
+from xmtp_tee.mls.wiping import wipe
 from xmtp_tee.wire.refusals import XmtpNotFoundError
 from xmtp_tee.xmtp.conversation import Conversation
 from xmtp_tee.xmtp.identity_logs import IdentityLogs
@@ -59,6 +65,26 @@ class Rooms:
         """Have a change of the store carry an installation's record."""
         draft.put_document(_installation_name(record), encode_installation(installation))
 
+    @contextmanager
+    def key_packages(self, call: Call, record: KeyRecord) -> Iterator[KeyPackages]:
+        """Lend an installation's key packages; their private keys are overwritten at the end."""
+        data = call.store.document(_packages_name(record))
+        packages = KeyPackages() if data is None else decode_key_packages(data)
+        if data is not None:
+            wipe(data)
+        try:
+            yield packages
+        finally:
+            packages.wipe()
+
+    def put_key_packages(self, draft: Draft, record: KeyRecord, packages: KeyPackages) -> None:
+        """Have a change of the store carry an installation's key packages."""
+        encoded = encode_key_packages(packages)
+        try:
+            draft.put_document(_packages_name(record), encoded)
+        finally:
+            wipe(encoded)
+
     # --- conversations ----------------------------------------------------------------------------
 
     def key(self, call: Call, record: KeyRecord) -> SignatureKey:
@@ -79,7 +105,10 @@ class Rooms:
         if data is None:
             raise XmtpNotFoundError("The installation has no such conversation", got=group_id.hex())
         # The store vouches that this is the newest state, so its own counter is the least one.
-        conversation = Conversation.restore(data, self.key(call, record), least_counter=0)
+        try:
+            conversation = Conversation.restore(data, self.key(call, record), least_counter=0)
+        finally:
+            wipe(data)
         self._remember(name, conversation)
         return conversation
 
@@ -88,7 +117,11 @@ class Rooms:
         """Write a conversation's new state, with whatever else the block adds to the change."""
         with self.whole_or_not(record, conversation.id), call.mutation() as draft:
             yield draft
-            draft.put_document(_group_name(record, conversation.id), conversation.save())
+            state = conversation.save()
+            try:
+                draft.put_document(_group_name(record, conversation.id), state)
+            finally:
+                wipe(state)
         self._remember((record.id, conversation.id), conversation)
 
     @contextmanager
@@ -120,6 +153,10 @@ class Rooms:
 
 def _installation_name(record: KeyRecord) -> str:
     return f"xmtp/{record.id}"
+
+
+def _packages_name(record: KeyRecord) -> str:
+    return f"xmtp/{record.id}/key-packages"
 
 
 def _group_name(record: KeyRecord, group_id: bytes) -> str:

@@ -9,6 +9,7 @@ from xmtp_tee.enclave.member.installation import Installation
 from xmtp_tee.enclave.operations.call import Call
 from xmtp_tee.enclave.purposes import KeyOperation
 from xmtp_tee.enclave.records import KeyRecord
+from xmtp_tee.enclave.wiping import wiped
 from xmtp_tee.errors import XmtpTeeError
 from xmtp_tee.mls.errors import MlsError
 from xmtp_tee.wire import messages as wire
@@ -86,8 +87,8 @@ def entropy_of(call: Call) -> Callable[[int], bytes]:
     """Return the enclave's source of randomness in the form that MLS takes."""
 
     def take(size: int) -> bytes:
-        buffer = bytearray(size)
-        call.parts.entropy(buffer)
-        return bytes(buffer)
+        with wiped(bytearray(size)) as buffer:
+            call.parts.entropy(buffer)
+            return bytes(buffer)
 
     return take

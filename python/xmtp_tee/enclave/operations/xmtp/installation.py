@@ -44,9 +44,7 @@ def register(call: Call, operation: wire.XmtpRegister) -> wire.XmtpRegistration:
     rooms = call.parts.rooms
     known = rooms.installation_or_none(call, record)
     installation = known or Installation(inbox, random_bytes(call, 32))
-    package = make_key_package(rooms.key(call, record), inbox, call.now, entropy=entropy_of(call))
-    with call.mutation() as draft:
-        rooms.put_installation(draft, record, installation.with_package(package, call.now))
+    package = _renewed(call, record, installation)
     wallet_signature = _sign_text(call, wallet, unsigned, operation.nonce)
     own_signature = _sign_text(call, record, unsigned, operation.nonce)
     update = with_signatures(
@@ -58,20 +56,14 @@ def register(call: Call, operation: wire.XmtpRegister) -> wire.XmtpRegistration:
         inbox_id=inbox,
         installation=record.public_key,
         identity_update=update.encode(),
-        key_package=package.encoded,
+        key_package=package,
     )
 
 
 def new_key_package(call: Call, operation: wire.XmtpNewKeyPackage) -> wire.XmtpKeyPackage:
     """Make the installation's next key package."""
     record, installation = installation_of(call, operation.identity_key_id)
-    rooms = call.parts.rooms
-    package = make_key_package(
-        rooms.key(call, record), installation.inbox_id, call.now, entropy=entropy_of(call)
-    )
-    with call.mutation() as draft:
-        rooms.put_installation(draft, record, installation.with_package(package, call.now))
-    return wire.XmtpKeyPackage(key_package=package.encoded)
+    return wire.XmtpKeyPackage(key_package=_renewed(call, record, installation))
 
 
 def revoke(call: Call, operation: wire.XmtpRevoke) -> wire.XmtpIdentityUpdate:
@@ -87,6 +79,21 @@ def revoke(call: Call, operation: wire.XmtpRevoke) -> wire.XmtpIdentityUpdate:
     return wire.XmtpIdentityUpdate(
         identity_update=with_signatures(unsigned, wallet_signature=signature).encode()
     )
+
+
+def _renewed(call: Call, record: KeyRecord, installation: Installation) -> bytes:
+    """Make the next key package and save it with the installation; return what is uploaded."""
+    rooms = call.parts.rooms
+    package = make_key_package(
+        rooms.key(call, record), installation.inbox_id, call.now, entropy=entropy_of(call)
+    )
+    try:
+        with rooms.key_packages(call, record) as packages, call.mutation() as draft:
+            rooms.put_installation(draft, record, installation)
+            rooms.put_key_packages(draft, record, packages.with_package(package, call.now))
+    finally:
+        package.wipe()
+    return package.encoded
 
 
 def _sign_text(call: Call, record: KeyRecord, unsigned: UnsignedUpdate, nonce: int) -> bytes:

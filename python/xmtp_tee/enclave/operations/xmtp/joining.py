@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xmtp_tee.enclave.member.installation import Installation
+from xmtp_tee.enclave.member.key_packages import KeyPackages
 from xmtp_tee.enclave.operations.call import Call
 from xmtp_tee.enclave.operations.xmtp.common import Answer, installation_of, judged, view
 from xmtp_tee.wire import messages as wire
@@ -35,15 +35,16 @@ def learn(call: Call, operation: wire.XmtpLearn) -> Answer[wire.XmtpLearned]:
 
 def find_welcome(call: Call, operation: wire.XmtpFindWelcome) -> Answer[wire.XmtpDestination]:
     """Say where a welcome lies."""
-    _, installation = installation_of(call, operation.identity_key_id)
+    record, _ = installation_of(call, operation.identity_key_id)
 
     def answer() -> wire.XmtpDestination:
         message = WelcomeMessage.decode(operation.welcome)
         if message.welcome_pointer is None:
             return wire.XmtpDestination(topic=None)
-        return wire.XmtpDestination(
-            topic=_pointer(installation, message.welcome_pointer).destination
-        )
+        with call.parts.rooms.key_packages(call, record) as packages:
+            return wire.XmtpDestination(
+                topic=_pointer(packages, message.welcome_pointer).destination
+            )
 
     return judged(answer)
 
@@ -55,10 +56,11 @@ def join(call: Call, operation: wire.XmtpJoin) -> Answer[wire.XmtpConversation]:
 
     def answer() -> wire.XmtpConversation:
         message = WelcomeMessage.decode(operation.welcome)
-        package, opened = _opened(installation, message, operation.pointed)
-        conversation = Conversation.join(
-            opened.welcome, package, rooms.key(call, record), rooms.logs.at, call.now
-        )
+        with rooms.key_packages(call, record) as packages:
+            package, opened = _opened(packages, message, operation.pointed)
+            conversation = Conversation.join(
+                opened.welcome, package, rooms.key(call, record), rooms.logs.at, call.now
+            )
         if dict(installation.groups).get(conversation.id) is not None:
             raise WelcomeInvalidError(
                 "The installation is in this group already", got=conversation.id.hex()
@@ -72,12 +74,12 @@ def join(call: Call, operation: wire.XmtpJoin) -> Answer[wire.XmtpConversation]:
 
 
 def _opened(
-    installation: Installation, message: WelcomeMessage, pointed: bytes | None
+    packages: KeyPackages, message: WelcomeMessage, pointed: bytes | None
 ) -> tuple[InstallationKeyPackage, OpenedWelcome]:
     """Return the key package that was used, and the opened welcome."""
     if message.welcome_pointer is not None:
-        package = _package(installation, message.welcome_pointer.hpke_public_key)
-        pointer = _pointer(installation, message.welcome_pointer)
+        package = _package(packages, message.welcome_pointer.hpke_public_key)
+        pointer = _pointer(packages, message.welcome_pointer)
         lying = None if pointed is None else WelcomeMessage.decode(pointed).v1
         if lying is None or lying.installation_key != pointer.destination:
             raise WelcomeInvalidError("The welcome that a pointer leads to is missing")
@@ -85,19 +87,19 @@ def _opened(
     if message.v1 is None:
         raise WelcomeInvalidError("A welcome of an unknown version")
     algorithm = _algorithm(message.v1.wrapper_algorithm)
-    package = _package(installation, message.v1.hpke_public_key)
+    package = _package(packages, message.v1.hpke_public_key)
     wrapped = WrappedWelcome(message.v1.data, message.v1.welcome_metadata)
     return package, unwrap(wrapped, package.wrapper_key(algorithm), algorithm)
 
 
-def _pointer(installation: Installation, sealed: WelcomePointer) -> WelcomeV1Pointer:
-    package = _package(installation, sealed.hpke_public_key)
+def _pointer(packages: KeyPackages, sealed: WelcomePointer) -> WelcomeV1Pointer:
+    package = _package(packages, sealed.hpke_public_key)
     algorithm = _algorithm(sealed.wrapper_algorithm)
     return unwrap_pointer(sealed.welcome_pointer, package.wrapper_key(algorithm), algorithm)
 
 
-def _package(installation: Installation, public_key: bytes) -> InstallationKeyPackage:
-    package = installation.package_of(public_key)
+def _package(packages: KeyPackages, public_key: bytes) -> InstallationKeyPackage:
+    package = packages.named_by(public_key)
     if package is None:
         raise WelcomeInvalidError("A welcome names a key package that is gone")
     return package
