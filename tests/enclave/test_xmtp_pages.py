@@ -14,11 +14,13 @@ from xmtp_tee.enclave.callers import Peer
 from xmtp_tee.enclave.member.last_page import LastPage
 from xmtp_tee.policy.document import Caller, Grant
 from xmtp_tee.wire import messages as wire
-from xmtp_tee.wire.codec import decode_operation, request
+from xmtp_tee.wire.codec import decode_operation, encode_request, request
 from xmtp_tee.wire.errors import MessageFieldInvalidError
-from xmtp_tee.wire.limits import MAX_INCOMING
+from xmtp_tee.wire.limits import MAX_INCOMING, MAX_REQUEST_BODY
 from xmtp_tee.wire.refusals import CallerNotAllowedError
 from xmtp_tee.wire.store_faults import StoreTamperedError, StoreUnavailableError
+from xmtp_tee.xmtp import outgoing_welcomes
+from xmtp_tee.xmtp.group_state import MAX_MEMBERS
 from xmtp_tee.xmtp.identity_logs import IdentityLogs
 
 
@@ -115,6 +117,45 @@ def test_messages_behind_our_removal_are_refused_and_those_before_it_shown(
     assert texts_of(events) == ["before", "mls.wrong-epoch"]
     assert events[1].removed_us
     assert room.process(page) == events
+
+
+# --- sizes ----------------------------------------------------------------------------------------
+
+
+def test_the_largest_group_is_joined_and_its_messages_are_read(
+    room: EnclaveRoom, logs: IdentityLogs
+) -> None:
+    founder = Outsider("founder", logs)
+    others = [Outsider(f"other {number}", logs) for number in range(MAX_MEMBERS - 2)]
+    for other in others:
+        room.learn(other)
+    joining = room.be_brought_in_by(founder, *others)
+    # What the request carries, it carries in one frame.
+    assert 128 << 10 < len(encode_request(request(1, joining))) < MAX_REQUEST_BODY
+    page = room.incoming(founder.say("to all of you"))
+    assert texts_of(room.process(page)) == ["to all of you"]
+
+
+def test_the_longest_message_is_read_and_answered_again(room: EnclaveRoom, peer: Outsider) -> None:
+    text = "x" * (MAX_REQUEST_BODY - 4096)
+    page = room.incoming(peer.say(text))
+    encode_request(request(1, room.page(page)))
+    assert texts_of(room.process(page)) == [text]
+    assert texts_of(room.process(page)) == [text]
+
+
+def test_newcomers_whose_welcomes_are_too_large_are_refused_and_the_group_goes_on(
+    room: EnclaveRoom, peer: Outsider, logs: IdentityLogs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late = Outsider("late", logs)
+    with monkeypatch.context() as patch:
+        patch.setattr(outgoing_welcomes, "MAX_WELCOMES", 5000)
+        assert room.refused_commit_to(late).code == "xmtp.welcomes-too-large"
+    commit = room.commit_to(late)
+    [event] = room.process(room.incoming(commit))
+    peer.read(commit)
+    late.join(event.welcomes[0])
+    assert texts_of(room.process(room.incoming(late.say("here")))) == ["here"]
 
 
 # --- asked again ----------------------------------------------------------------------------------

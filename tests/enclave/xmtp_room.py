@@ -76,7 +76,7 @@ class Outsider:
         self.group = Conversation.join(opened.welcome, self.package, self.key, self.logs.at, NOW)
 
     def say(self, text: str) -> bytes:
-        return self.room.send(encode_text(text), text, entropy=os.urandom)[0]
+        return self.room.send(encode_text(text), text[:64], entropy=os.urandom)[0]
 
     def read(self, message: bytes) -> ConversationEvent:
         return self.room.process(message, self.logs.at, NOW)
@@ -153,25 +153,31 @@ class EnclaveRoom:
 
     def commit_to(self, *newcomers: Outsider) -> bytes:
         """A commit of the enclave's that brings outsiders in."""
+        return self._change(newcomers, wire.XmtpOutgoing).message
+
+    def refused_commit_to(self, *newcomers: Outsider) -> wire.XmtpRefused:
+        """Why there is none."""
+        return self._change(newcomers, wire.XmtpRefused)
+
+    def _change(self, newcomers: tuple[Outsider, ...], kind: type) -> Any:
         for each in newcomers:
             self.learn(each)
         packages = tuple(
             wire.XmtpNewInstallation(installation=each.key.public, key_package=each.package.encoded)
             for each in newcomers
         )
-        made = self._ask(
+        return self._ask(
             wire.XmtpChangeMembers(
                 identity_key_id=self.key.id,
                 group_id=self.group_id,
                 add=tuple(each.inbox_id for each in newcomers),
                 key_packages=packages,
             ),
-            wire.XmtpOutgoing,
+            kind,
         )
-        return made.message
 
-    def be_brought_in_by(self, founder: Outsider) -> None:
-        """Go over to a group that an outsider founds, by its welcome."""
+    def be_brought_in_by(self, founder: Outsider, *others: Outsider) -> wire.XmtpJoin:
+        """Go over to a group that an outsider founds with us and others, by its welcome; return what was asked."""
         self.learn(founder)
         founder.group = Conversation.create(
             founder.key, founder.inbox_id, founder.sequence_id, NOW, entropy=os.urandom
@@ -181,11 +187,15 @@ class EnclaveRoom:
             NOW,
             entropy=os.urandom,
             inbox_at=self.logs.at,
-            add=[NewMembers(self.inbox_id, 20, (offer,))],
+            add=[
+                NewMembers(self.inbox_id, 20, (offer,)),
+                *(other.newcomer for other in others),
+            ],
         )
         event = founder.read(commit)
         assert isinstance(event, GroupChanged)
-        [sealed] = seal_welcomes(event.welcomes, 1, entropy=os.urandom)
+        ours = [each for each in event.welcomes if each.installation == self.key.public_key]
+        [sealed] = seal_welcomes(ours, 1, entropy=os.urandom)
         assert sealed.v1 is not None
         welcome = WelcomeMessage(
             v1=WelcomeMessageV1(
@@ -197,11 +207,9 @@ class EnclaveRoom:
                 welcome_metadata=sealed.v1.welcome_metadata,
             )
         )
-        joined = self._ask(
-            wire.XmtpJoin(identity_key_id=self.key.id, welcome=welcome.encode()),
-            wire.XmtpConversation,
-        )
-        self.group_id = joined.group_id
+        joining = wire.XmtpJoin(identity_key_id=self.key.id, welcome=welcome.encode())
+        self.group_id = self._ask(joining, wire.XmtpConversation).group_id
+        return joining
 
     def bring_in(self, *newcomers: Outsider) -> None:
         """Have outsiders added, one after the other, and join."""

@@ -245,10 +245,25 @@ def test_error_text_never_repeats_a_field_of_bytes() -> None:
 
 
 def test_request_limit_is_smaller_than_the_reply_limit_and_fits_the_largest_message() -> None:
-    assert MAX_REQUEST_BODY < MAX_REPLY_BODY == 1 << 20
+    assert MAX_REQUEST_BODY < MAX_REPLY_BODY == 4 << 20
     encode_request(request(1, wire.Sign(key_id="k" * 64, message=bytes(MAX_SIGNED_MESSAGE))))
     with pytest.raises(FrameTooLargeError):
         encode_request(request(1, wire.Sign(key_id=ID, message=bytes(MAX_REQUEST_BODY))))
+
+
+def test_a_request_that_is_too_large_is_not_sealed_so_the_channel_stays_in_step() -> None:
+    sealed: list[bytes] = []
+
+    def seal(body: bytes) -> bytes:
+        sealed.append(body)
+        return body + bytes(16)
+
+    too_large = request(1, wire.Sign(key_id=ID, message=bytes(MAX_REQUEST_BODY)))
+    with pytest.raises(FrameTooLargeError):
+        encode_request(too_large, seal)
+    assert sealed == []
+    assert encode_request(request(1, wire.Ping()), seal)
+    assert len(sealed) == 1
 
 
 def test_largest_page_fits_the_reply_limit() -> None:

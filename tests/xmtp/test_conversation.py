@@ -19,6 +19,7 @@ from xmtp_tee.mls.errors import (
 )
 from xmtp_tee.mls.intents import CommitIntent
 from xmtp_tee.mls.proposals import Add, Remove
+from xmtp_tee.xmtp import outgoing_welcomes
 from xmtp_tee.xmtp.content import decode_content, encode_text
 from xmtp_tee.xmtp.conversation import Conversation
 from xmtp_tee.xmtp.conversation_events import (
@@ -32,6 +33,7 @@ from xmtp_tee.xmtp.errors import (
     CommitRefusedError,
     IdentityLogMissingError,
     KeyPackageInvalidError,
+    WelcomesTooLargeError,
 )
 from xmtp_tee.xmtp.identity_logs import IdentityLogs, LogEntry
 from xmtp_tee.xmtp.key_packages import (
@@ -209,6 +211,21 @@ def test_a_log_that_is_missing_changes_nothing_and_is_named(
     event = theirs.process(adding, logs.at, NOW)
     assert isinstance(event, GroupChanged)
     assert event.commit.added == (late.inbox_id,)
+
+
+def test_newcomers_whose_welcomes_are_too_large_together_are_not_committed(
+    founder: User, member: User, logs: IdentityLogs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = found(founder)
+    theirs = bring_in(ours, member, logs)
+    late = User("late", logs)
+    with monkeypatch.context() as patch:
+        patch.setattr(outgoing_welcomes, "MAX_WELCOMES", 5000)
+        with pytest.raises(WelcomesTooLargeError):
+            ours.change_members(NOW, entropy=os.urandom, inbox_at=logs.at, add=[late.newcomer])
+    assert not ours.has_pending_commit
+    assert text_of(theirs.process(say(ours, "goes on"), logs.at, NOW)) == "goes on"
+    bring_in(ours, late, logs)
 
 
 def test_a_removed_member_neither_reads_nor_writes(

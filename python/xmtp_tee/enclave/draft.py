@@ -29,8 +29,8 @@ from xmtp_tee.enclave.sealing import Sealer
 from xmtp_tee.enclave.storage.rows import ORDINAL_SIZE, Change, Document, Head, Row
 from xmtp_tee.wire.store_faults import StoreTamperedError
 
-MAX_DOCUMENT: Final = 1 << 20
-"""Bytes of one document."""
+MAX_DOCUMENT: Final = 4 << 20
+"""Bytes of one document: the state of a group that a request of the longest kind led to fits."""
 
 _KEY: Final = b"k"
 _TAG: Final = b"t"

@@ -9,13 +9,14 @@ from typing import Generic, TypeVar, get_args
 
 import msgspec
 
+from xmtp_tee.wire.channel import TAG_SIZE
 from xmtp_tee.wire.errors import (
     MessageFieldInvalidError,
     MessageMalformedError,
     MessageTypeUnknownError,
     WireError,
 )
-from xmtp_tee.wire.frames import HEADER_SIZE, FrameDecoder, encode_frame
+from xmtp_tee.wire.frames import HEADER_SIZE, FrameDecoder, encode_frame, require_length
 from xmtp_tee.wire.limits import MAX_REPLY_BODY, MAX_REQUEST_BODY
 from xmtp_tee.wire.messages import (
     ClientMessage,
@@ -89,7 +90,11 @@ def encode_request(message: ClientMessage, seal: Callable[[bytes], bytes] | None
     :raises FrameTooLargeError: if it is longer than ``MAX_REQUEST_BODY``.
     """
     body = _encoder.encode(message)
-    return encode_frame(body if seal is None else seal(body), MAX_REQUEST_BODY)
+    if seal is None:
+        return encode_frame(body, MAX_REQUEST_BODY)
+    # Asked before it is sealed: a message that is sealed and not sent would put the channel out of step.
+    require_length(len(body) + TAG_SIZE, MAX_REQUEST_BODY)
+    return encode_frame(seal(body), MAX_REQUEST_BODY)
 
 
 def encode(message: ServerMessage) -> bytes:

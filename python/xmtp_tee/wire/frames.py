@@ -17,7 +17,7 @@ def encode_frame(body: bytes, limit: int) -> bytes:
 
     :raises FrameTooLargeError: if the body is longer than ``limit`` bytes.
     """
-    _check_length(len(body), limit)
+    require_length(len(body), limit)
     return len(body).to_bytes(HEADER_SIZE, "big") + body
 
 
@@ -60,7 +60,7 @@ class FrameDecoder:
             return None
         length = int.from_bytes(self._buffer[:HEADER_SIZE], "big")
         try:
-            _check_length(length, self._limit)
+            require_length(length, self._limit)
         except WireError as error:
             self._failure = error
             self._buffer.clear()
@@ -87,7 +87,11 @@ class FrameDecoder:
             raise self._failure
 
 
-def _check_length(length: int, limit: int) -> None:
+def require_length(length: int, limit: int) -> None:
+    """Return if a body of this length may be sent.
+
+    :raises FrameTooLargeError: if it is longer than ``limit`` bytes.
+    """
     if length > limit:
         raise FrameTooLargeError(
             "The frame is too large", got=f"{length} bytes", expected=f"at most {limit} bytes"

@@ -7,12 +7,14 @@ from typing import Final
 PROTOCOL_VERSION: Final = 3
 """Spoken in ``Hello`` and ``Welcome``; both sides refuse any other."""
 
-MAX_REPLY_BODY: Final = 1 << 20
-"""Bytes of one message from the enclave, without the length field."""
+MAX_REPLY_BODY: Final = 4 << 20
+"""Bytes of one message from the enclave, without the length field: a page of received messages, each in clear
+and sealed, and the welcomes that a commit owes fit with room.
+"""
 
-MAX_REQUEST_BODY: Final = 128 << 10
-"""Bytes of one message to the enclave: the largest message to sign and its envelope fit with
-room.
+MAX_REQUEST_BODY: Final = 1 << 20
+"""Bytes of one message to the enclave: a welcome to a group of some 1,500 installations fits, and the key
+packages of 300 newcomers.
 """
 
 MAX_SIGNED_MESSAGE: Final = 64 << 10

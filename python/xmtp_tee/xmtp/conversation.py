@@ -49,7 +49,7 @@ from xmtp_tee.xmtp.conversation_events import (
     Welcoming,
 )
 from xmtp_tee.xmtp.conversation_state import SavedConversation, decode, encode
-from xmtp_tee.xmtp.errors import CommitRefusedError
+from xmtp_tee.xmtp.errors import CommitRefusedError, WelcomesTooLargeError
 from xmtp_tee.xmtp.group_state import MAX_MEMBERS, ExtensionType, GroupState, Membership
 from xmtp_tee.xmtp.key_packages import (
     CAPABILITIES,
@@ -62,6 +62,7 @@ from xmtp_tee.xmtp.key_packages import (
     leaf_extensions,
     participant_of,
 )
+from xmtp_tee.xmtp.outgoing_welcomes import require_size
 from xmtp_tee.xmtp.permissions import ALL_MEMBERS, DIRECT_MESSAGE, Permissions
 from xmtp_tee.xmtp.proto.groups import ConversationType
 
@@ -309,6 +310,7 @@ class Conversation:
         new installations are in ``add`` too.
 
         :raises CommitRefusedError: the group's rules do not allow it, or the group would be too large
+        :raises WelcomesTooLargeError: too many newcomers at once
         :raises IdentityLogMissingError: a log is needed first
         """
         state = self.state
@@ -378,7 +380,7 @@ class Conversation:
         validate_commit(self._planned(intent), inbox_at)
         made = self._group.commit(intent, entropy=entropy, now=now)
         welcome = made.welcome or b""
-        self._welcoming = tuple(
+        owed = tuple(
             Welcoming(
                 package.participant.installation,
                 package.wrapper_key,
@@ -388,6 +390,12 @@ class Conversation:
             )
             for package in packages
         )
+        try:
+            require_size(owed)
+        except WelcomesTooLargeError:
+            self._group.discard()
+            raise
+        self._welcoming = owed
         return made.commit
 
     def _planned(self, intent: CommitIntent) -> CommitFacts:

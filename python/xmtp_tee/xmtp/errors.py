@@ -13,6 +13,7 @@ The tree, below the base of :mod:`xmtp_tee.errors`::
         ├── WelcomeInvalidError             xmtp.welcome-invalid
         ├── GroupStateInvalidError          xmtp.group-state-invalid
         ├── CommitRefusedError              xmtp.commit-refused
+        ├── WelcomesTooLargeError           xmtp.welcomes-too-large
         └── ContentInvalidError             xmtp.content-invalid
 """
 
@@ -91,6 +92,12 @@ class CommitRefusedError(XmtpDataError):
     """A commit is valid MLS, and XMTP's rules or the group's permissions forbid it."""
 
     code = "xmtp.commit-refused"
+
+
+class WelcomesTooLargeError(XmtpDataError):
+    """A commit would owe more bytes of welcomes than leave the enclave at once: bring in fewer at a time."""
+
+    code = "xmtp.welcomes-too-large"
 
 
 class ContentInvalidError(XmtpDataError):

@@ -7,6 +7,7 @@ from typing import Final
 
 from xmtp_tee.hpke import HpkeError
 from xmtp_tee.xmtp.conversation_events import Welcoming
+from xmtp_tee.xmtp.errors import WelcomesTooLargeError
 from xmtp_tee.xmtp.proto.mls_api import (
     WelcomeMessageInput,
     WelcomeMessageInputV1,
@@ -20,6 +21,12 @@ Entropy = Callable[[int], bytes]
 POINTER_THRESHOLD: Final = 2
 """With more installations than this that read pointers, one welcome serves them all (XIP-74)."""
 
+MAX_WELCOMES: Final = 1 << 20
+"""Bytes of all welcomes that one commit may owe."""
+
+_ENVELOPE: Final = 2 << 10
+"""More bytes than a wrapping adds to a welcome, and than a pointer to one has."""
+
 _XWING: Final = WelcomeWrapperAlgorithm.XWING_MLKEM_768_DRAFT_6
 
 
@@ -31,10 +38,7 @@ def seal_welcomes(
     A welcome behind a pointer comes before its pointers, so that none leads nowhere. An installation whose
     wrapper key cannot be used gets none: the commit has won, and the others must not wait for it.
     """
-    pointed = [each for each in owed if each.reads_pointers and each.wrapper_algorithm == _XWING]
-    if len(pointed) <= POINTER_THRESHOLD:
-        pointed = []
-    single = [each for each in owed if each not in pointed]
+    single, pointed = _split(owed)
     return [
         *(
             sealed
@@ -43,6 +47,30 @@ def seal_welcomes(
         ),
         *_behind_pointer(pointed, message_cursor, entropy=entropy),
     ]
+
+
+def require_size(owed: Sequence[Welcoming]) -> None:
+    """Return if the welcomes can leave at once.
+
+    :raises WelcomesTooLargeError: they have more bytes than ``MAX_WELCOMES``
+    """
+    single, pointed = _split(owed)
+    welcomes = [*single, *pointed[:1]]
+    size = sum(len(each.welcome) for each in welcomes) + _ENVELOPE * (len(owed) + 1)
+    if size > MAX_WELCOMES:
+        raise WelcomesTooLargeError(
+            "A commit's welcomes are too large", got=f"{size} bytes", expected=MAX_WELCOMES
+        )
+
+
+def _split(owed: Sequence[Welcoming]) -> tuple[list[Welcoming], list[Welcoming]]:
+    """Return (those who get a welcome each, those for whom one lies behind pointers)."""
+    single: list[Welcoming] = []
+    pointed: list[Welcoming] = []
+    for each in owed:
+        reads = each.reads_pointers and each.wrapper_algorithm == _XWING
+        (pointed if reads else single).append(each)
+    return (single, pointed) if len(pointed) > POINTER_THRESHOLD else (list(owed), [])
 
 
 def _sealed(

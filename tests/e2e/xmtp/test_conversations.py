@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,14 @@ from tests.e2e.xmtp.support import World, stream_of
 from tests.support.libxmtp import Wallet, sign, texts
 from xmtp_tee.client.xmtp import Consent
 from xmtp_tee.client.xmtp.errors import ConversationError, MemberRefusedError
+from xmtp_tee.wire import messages as wire
+from xmtp_tee.wire.limits import MAX_REQUEST_BODY
+from xmtp_tee.xmtp.errors import WelcomesTooLargeError
+from xmtp_tee.xmtp.proto.mls_api import (
+    GroupMessageInputV1,
+    WelcomeMessageInput,
+    WelcomeMessageInputV1,
+)
 
 
 def test_a_direct_message_is_opened_by_us_and_answered(world: World) -> None:
@@ -325,6 +334,60 @@ def test_the_hosts_database_holds_no_plaintext_and_no_key(world: World) -> None:
         kept = b"".join(path.read_bytes() for path in world.folder.glob(f"{owner.address}.sqlite*"))
         assert kept
         assert b"secret of" not in kept
+
+    asyncio.run(story())
+
+
+def test_newcomers_whose_welcomes_are_too_large_together_come_by_several_commits(
+    world: World,
+) -> None:
+    async def story() -> None:
+        peers = [await world.peer(f"peer {index}") for index in range(3)]
+        async with await world.client(world.new_owner()) as agent:
+            ask = agent.member.ask
+
+            async def one_at_a_time(operation: wire.Message, expected: Any) -> Any:
+                if isinstance(operation, wire.XmtpChangeMembers) and len(operation.add) > 1:
+                    raise MemberRefusedError("Too large", got=WelcomesTooLargeError.code)
+                return await ask(operation, expected)
+
+            agent.member.ask = one_at_a_time  # type: ignore[assignment, method-assign]
+            group = await agent.conversations.new_group([p.inbox_id for p in peers], name="ours")
+            await group.send("hello all")
+            assert group.info.epoch >= 3
+            for peer in peers:
+                await peer.sync()
+                assert await texts(peer.conversations()[0]) == ["hello all"]
+
+    asyncio.run(story())
+
+
+def test_attack_a_stranger_sends_what_is_too_large_for_the_enclave(world: World) -> None:
+    async def story() -> None:
+        peer = await world.peer("peer")
+        async with await world.client(world.new_owner()) as agent, stream_of(agent) as queue:
+            dm = await agent.conversations.new_dm(peer.address)
+            await dm.send("hello")
+            junk = bytes(MAX_REQUEST_BODY)
+            world.node.network.send_welcome(
+                WelcomeMessageInput(
+                    v1=WelcomeMessageInputV1(installation_key=agent.installation_id, data=junk)
+                ),
+                0,
+            )
+            listed = world.node.network.group_messages.after(dm.id, 0)
+            assert listed[0].v1 is not None
+            await agent.member.node.send_group_messages(
+                [GroupMessageInputV1(data=listed[0].v1.data + junk)]
+            )
+            other = await peer.group([agent.inbox_id], "after the welcome")
+            await other.send_text("behind the welcome")
+            await peer.sync()
+            theirs = await peer.dm(agent.inbox_id)
+            await theirs.send_text("behind the message")
+            found = {(await asyncio.wait_for(queue.get(), 30)).text for _ in range(2)}
+            assert found == {"behind the welcome", "behind the message"}
+            assert len(agent.refusals) == 2
 
     asyncio.run(story())
 

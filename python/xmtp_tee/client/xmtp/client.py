@@ -31,6 +31,7 @@ from xmtp_tee.client.xmtp.node_api import welcome_id
 from xmtp_tee.client.xmtp.streams import stream_messages
 from xmtp_tee.errors import XmtpTeeError
 from xmtp_tee.wire import messages as wire
+from xmtp_tee.wire.errors import FrameTooLargeError
 from xmtp_tee.xmtp.proto.mls_api import WelcomeMessage
 
 log = logging.getLogger("xmtp_tee.client.xmtp")
@@ -134,7 +135,8 @@ class Conversations:
         client, number = self._client, welcome_id(welcome)
         try:
             conversation = self._adopt(await self._join(welcome))
-        except MemberRefusedError as error:
+        except (MemberRefusedError, FrameTooLargeError) as error:
+            # Anybody may send a welcome, also one that is too large for a request to the enclave.
             client.note_refusal(client.installation_id, number, error)
             conversation = None
         client.database.advance(client.installation_id, number)

@@ -20,7 +20,7 @@ from xmtp_tee.wire import messages as wire
 from xmtp_tee.wire.errors import FrameTooLargeError, MessageUnexpectedError
 from xmtp_tee.wire.limits import MAX_INCOMING, MAX_REQUEST_BODY
 from xmtp_tee.xmtp.content import LEAVE_REQUEST, decode_content, encode_leave_request, encode_text
-from xmtp_tee.xmtp.errors import XmtpDataError
+from xmtp_tee.xmtp.errors import WelcomesTooLargeError, XmtpDataError
 from xmtp_tee.xmtp.proto.mls_api import GroupMessageInputV1, GroupMessageV1, WelcomeMessageInput
 
 if TYPE_CHECKING:
@@ -33,7 +33,10 @@ _ENVELOPE: Final = 64
 """Bytes that a message takes in a request beside its own."""
 
 MAX_MESSAGE: Final = MAX_REQUEST_BODY - (2 << 10)
-"""Bytes of the longest message that one request can carry, and of all messages of one page."""
+"""Bytes of the longest message that one request can carry."""
+
+_PAGE: Final = 128 << 10
+"""Bytes of the messages of one page, unless it is a single one."""
 
 _TOO_LARGE: Final = f"The message is longer than the {MAX_MESSAGE} bytes that the enclave reads"
 
@@ -56,7 +59,7 @@ def next_page(messages: Sequence[GroupMessageV1]) -> Sequence[GroupMessageV1]:
     size = 0
     for count, message in enumerate(messages[:MAX_INCOMING]):
         size += len(message.data) + _ENVELOPE
-        if count and size > MAX_MESSAGE:
+        if count and size > _PAGE:
             return messages[:count]
     return messages[:MAX_INCOMING]
 
@@ -306,8 +309,19 @@ class Conversation:
             # A commit and the key packages for it travel in one request: many newcomers come in several.
             for start in range(0, max(len(add), 1), _NEWCOMERS):
                 part = add[start : start + _NEWCOMERS]
-                await self._commit_locked(functools.partial(self._members, part, remove))
+                await self._change_part(part, remove)
                 remove = ()
+
+    async def _change_part(self, add: tuple[str, ...], remove: tuple[str, ...]) -> None:
+        """Commit to these newcomers, in halves where their welcomes are too large together."""
+        try:
+            await self._commit_locked(functools.partial(self._members, add, remove))
+        except MemberRefusedError as error:
+            if error.got != WelcomesTooLargeError.code or len(add) < 2:
+                raise
+            half = len(add) // 2
+            await self._change_part(add[:half], remove)
+            await self._change_part(add[half:], ())
 
     async def _commit(self, make: Callable[[], wire.Message]) -> None:
         async with self._lock:

@@ -80,13 +80,14 @@ def change_members(
             newcomers.append(NewMembers(inbox, logs.newest(inbox), packages, failed))
         if needed:
             return wire.XmtpNeedsKeyPackages(installations=tuple(needed))
-        commit = conversation.change_members(
-            call.now,
-            entropy=entropy_of(call),
-            inbox_at=logs.at,
-            add=newcomers,
-            remove=operation.remove,
-        )
+        with rooms.whole_or_not(record, operation.group_id):
+            commit = conversation.change_members(
+                call.now,
+                entropy=entropy_of(call),
+                inbox_at=logs.at,
+                add=newcomers,
+                remove=operation.remove,
+            )
         with rooms.changed(call, record, conversation):
             return wire.XmtpOutgoing(message=commit)
 
