@@ -334,5 +334,5 @@ def test_service_ends_loudly_when_the_store_is_put_back(host: Host) -> None:
         with host.start():
             assert watch.process.wait(timeout=60) == 2
         assert watch.process.stdout is not None
-        text = watch.process.stdout.read()
-        assert json.loads(text[text.index("{\n") :])["error"]["code"] == ROLLED_BACK
+        *_, last = watch.process.stdout
+        assert json.loads(last)["error"]["code"] == ROLLED_BACK
