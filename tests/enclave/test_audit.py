@@ -30,6 +30,7 @@ from xmtp_tee.wire.codec import (
     encode_request,
     request,
 )
+from xmtp_tee.wire.limits import PROTOCOL_VERSION
 from xmtp_tee.wire.refusals import (
     AuditTamperedError,
     AuditUnavailableError,
@@ -120,7 +121,7 @@ def test_unreadable_requests_and_refused_greetings_are_recorded(office: Office) 
     body = msgspec.Raw(msgspec.msgpack.encode({"type": "export-private-key"}))
     office.enclave.answer(wire.Request(1, body), NOW, SELF)
     session = Session(office.enclave, Peer(uid=4242))
-    session.feed(encode_request(wire.Hello(version=2)))
+    session.feed(encode_request(wire.Hello(version=PROTOCOL_VERSION)))
     session.next_answer(NOW)
     office.enclave.flush()
     rows = [decode_entry(each) for each in office.entries()]

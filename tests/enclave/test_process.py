@@ -22,6 +22,7 @@ from xmtp_tee.client.key_manager import KeyManager
 from xmtp_tee.enclave.config import Limits
 from xmtp_tee.enclave.process import SPARE_DESCRIPTORS, fitting
 from xmtp_tee.errors import ExitCode
+from xmtp_tee.wire.limits import PROTOCOL_VERSION
 
 
 def test_ready_line_says_who_the_enclave_is(process: EnclaveProcess) -> None:
@@ -36,7 +37,7 @@ def test_ready_line_says_who_the_enclave_is(process: EnclaveProcess) -> None:
         "tee": "tdx",
         "assurance": "simulated",
         "store_id": info.store_id,
-        "protocol": 3,
+        "protocol": PROTOCOL_VERSION,
         "version": info.software_version,
     }
 
