@@ -139,6 +139,19 @@ mutate: setup ## change the registries in one place at a time: every survivor ha
 	$(call step,mutation test)
 	@nice python tools/mutate.py $(ARGS)
 
+.PHONY: coverage
+coverage: setup ## which lines of the contracts forge's tests reach; every other has its answer in tools/uncovered.toml
+	$(call step,forge coverage)
+	@mkdir -p .build/coverage
+	@# Figures of gas are the optimised code's; campaigns reach what single tests must reach alone; and forge keeps no
+	@# artifact here of which a test could read the functions.
+	@FOUNDRY_PROFILE=coverage FOUNDRY_OUT=.build/coverage/out forge coverage --ir-minimum --report lcov \
+	    --report-file .build/coverage/lcov.info --no-match-contract 'Gas|Invariants|Symbolic' \
+	    --no-match-test 'least_gas|_functions?_' \
+	    --no-match-coverage 'contracts/(attestation/(dcap|nitro|sevsnp)|crypto|encoding)/' \
+	    > .build/coverage/log 2>&1 || { grep -v '^\[PASS\]' .build/coverage/log >&2; exit 1; }
+	@python tools/uncovered.py .build/coverage/lcov.info
+
 .PHONY: slither-lock
 slither-lock: setup ## renew tools/slither.lock, ARGS="slither-analyzer==VERSION"
 	@echo "$(or $(ARGS),$$(grep -o '^slither-analyzer==[0-9.]*' tools/slither.lock))" | \
