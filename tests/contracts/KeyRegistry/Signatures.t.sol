@@ -342,6 +342,21 @@ contract KeyRegistrySignaturesTest is DelegationFixture {
         );
     }
 
+    /// @dev Three zeros: no factory, and both offsets lead to a length of zero.
+    function test_the_shortest_wrapper_is_96_bytes() external {
+        Bundle memory bundle = newBundle(factory.addressOf(signer), "first");
+        refuseRegistration(
+            bundle,
+            abi.encodePacked(new bytes(96), MARK),
+            abi.encodeWithSelector(IKeyDelegation.OwnerNotDeployed.selector, bundle.owner, address(0))
+        );
+        refuseRegistration(
+            bundle,
+            abi.encodePacked(new bytes(95), MARK),
+            abi.encodePacked(IKeyDelegation.CounterfactualSignatureMalformed.selector)
+        );
+    }
+
     /// @dev Words 1 and 2 are offsets, 3 and 6 the lengths that stand there (at 96 and 192).
     function test_a_wrapper_whose_parts_end_a_byte_behind_it() external {
         Bundle memory bundle = newBundle(factory.addressOf(signer), "first");
