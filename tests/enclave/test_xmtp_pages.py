@@ -119,6 +119,24 @@ def test_messages_behind_our_removal_are_refused_and_those_before_it_shown(
     assert room.process(page) == events
 
 
+def test_who_was_removed_is_brought_in_again_by_a_newer_welcome_alone(
+    desk: Desk, room: EnclaveRoom, logs: IdentityLogs
+) -> None:
+    founder = Outsider("founder", logs)
+    first = room.be_brought_in_by(founder)
+    assert desk.ask(first, wire.XmtpRefused).code == "xmtp.welcome-invalid"
+    removing = founder.change(remove=[room.inbox_id])
+    founder.read(removing)
+    room.process(room.incoming(removing))
+    # Its epoch's keys have been used; a host that plays it again must not have them used again.
+    assert "before the installation left" in desk.ask(first, wire.XmtpRefused).message
+    again = room.welcome_of(founder)
+    joined = desk.ask(again, wire.XmtpConversation)
+    assert joined.is_active
+    assert texts_of(room.process(room.incoming(founder.say("back again")))) == ["back again"]
+    founder.read(room.send("thank you"))
+
+
 # --- sizes ----------------------------------------------------------------------------------------
 
 

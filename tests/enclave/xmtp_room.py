@@ -178,10 +178,16 @@ class EnclaveRoom:
 
     def be_brought_in_by(self, founder: Outsider, *others: Outsider) -> wire.XmtpJoin:
         """Go over to a group that an outsider founds with us and others, by its welcome; return what was asked."""
-        self.learn(founder)
         founder.group = Conversation.create(
             founder.key, founder.inbox_id, founder.sequence_id, NOW, entropy=os.urandom
         )
+        joining = self.welcome_of(founder, *others)
+        self.group_id = self._ask(joining, wire.XmtpConversation).group_id
+        return joining
+
+    def welcome_of(self, founder: Outsider, *others: Outsider) -> wire.XmtpJoin:
+        """Have an outsider bring us and others in; return how we join."""
+        self.learn(founder)
         offer = read_key_package(self.key_package, self.key.public_key, NOW)
         commit = founder.room.change_members(
             NOW,
@@ -207,9 +213,7 @@ class EnclaveRoom:
                 welcome_metadata=sealed.v1.welcome_metadata,
             )
         )
-        joining = wire.XmtpJoin(identity_key_id=self.key.id, welcome=welcome.encode())
-        self.group_id = self._ask(joining, wire.XmtpConversation).group_id
-        return joining
+        return wire.XmtpJoin(identity_key_id=self.key.id, welcome=welcome.encode())
 
     def bring_in(self, *newcomers: Outsider) -> None:
         """Have outsiders added, one after the other, and join."""

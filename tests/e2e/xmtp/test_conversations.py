@@ -338,6 +338,29 @@ def test_the_hosts_database_holds_no_plaintext_and_no_key(world: World) -> None:
     asyncio.run(story())
 
 
+def test_we_are_removed_and_brought_in_again(world: World) -> None:
+    async def story() -> None:
+        peer = await world.peer("peer")
+        async with await world.client(world.new_owner()) as agent:
+            theirs = await peer.group([agent.inbox_id], "theirs")
+            await theirs.send_text("one")
+            assert [m.text for m in await agent.conversations.sync_all()] == ["one"]
+            [group] = await agent.conversations.list()
+            await theirs.remove_members([agent.inbox_id])
+            await theirs.send_text("without you")
+            assert await group.sync() == []
+            assert not group.info.is_active
+            await theirs.add_members([agent.inbox_id])
+            await theirs.send_text("two")
+            assert [m.text for m in await agent.conversations.sync_all()] == ["two"]
+            assert group.info.is_active
+            await group.send("back again")
+            await theirs.sync()
+            assert await texts(theirs) == ["one", "without you", "two", "back again"]
+
+    asyncio.run(story())
+
+
 def test_newcomers_whose_welcomes_are_too_large_together_come_by_several_commits(
     world: World,
 ) -> None:

@@ -185,7 +185,11 @@ class Conversations:
     def _adopt(self, shown: wire.XmtpConversation) -> Conversation:
         self._client.joined(shown)
         info = ConversationInfo.from_wire(shown)
-        return self._known.setdefault(shown.group_id, Conversation(self._client, info))
+        if shown.group_id in self._known:
+            self._known[shown.group_id].look(info)
+        else:
+            self._known[shown.group_id] = Conversation(self._client, info)
+        return self._known[shown.group_id]
 
 
 class XmtpClient:

@@ -90,6 +90,10 @@ class Conversation:
         """Name, members and the like, as of the last sync."""
         return self._info
 
+    def look(self, info: ConversationInfo) -> None:
+        """Take over what the conversation has become, because we were brought in again."""
+        self._info = info
+
     @property
     def consent(self) -> Consent:
         """Whether the user wants this conversation; kept on this host."""

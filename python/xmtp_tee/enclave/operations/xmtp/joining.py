@@ -61,16 +61,30 @@ def join(call: Call, operation: wire.XmtpJoin) -> Answer[wire.XmtpConversation]:
             conversation = Conversation.join(
                 opened.welcome, package, rooms.key(call, record), rooms.logs.at, call.now
             )
-        if dict(installation.groups).get(conversation.id) is not None:
-            raise WelcomeInvalidError(
-                "The installation is in this group already", got=conversation.id.hex()
-            )
+        if conversation.id in dict(installation.groups):
+            _require_behind(rooms.conversation(call, record, conversation.id), conversation)
         joined = installation.with_group(conversation.id, opened.message_cursor or 0)
         with rooms.changed(call, record, conversation) as draft:
             rooms.put_installation(draft, record, joined)
         return view(conversation, joined)
 
     return judged(answer)
+
+
+def _require_behind(left: Conversation, joined: Conversation) -> None:
+    """Refuse to join a group anew that we are in, or by a welcome of before we left it: keys of that epoch have been
+    used.
+
+    :raises WelcomeInvalidError: if so
+    """
+    if left.is_active:
+        raise WelcomeInvalidError("The installation is in this group already", got=left.id.hex())
+    if joined.epoch <= left.epoch:
+        raise WelcomeInvalidError(
+            "A welcome is of before the installation left the group",
+            got=f"epoch {joined.epoch}",
+            expected=f"more than {left.epoch}",
+        )
 
 
 def _opened(
