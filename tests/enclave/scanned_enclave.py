@@ -7,7 +7,6 @@ It is not hardened, because that is what keeps a parent from reading. Prints a l
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from xmtp_tee.enclave.audit.log import AuditLog
 from xmtp_tee.enclave.audit.segments import FileSegments
 from xmtp_tee.enclave.config import Limits
 from xmtp_tee.enclave.listener import bind
-from xmtp_tee.enclave.server import Server
+from xmtp_tee.enclave.server import Server, Stop
 from xmtp_tee.enclave.service import Enclave
 
 
@@ -26,7 +25,7 @@ def main(folder: Path) -> None:
     enclave = Enclave(store, driver, audit=AuditLog.open(store, FileSegments(folder / "audit")))
     server = Server(enclave, Limits(), lambda: int((folder / "clock").read_text()))
     listener = bind(folder / "enclave.sock")
-    asyncio.run(server.serve(listener, asyncio.Event(), lambda: print("ready", flush=True)))
+    server.serve(listener, Stop(), lambda: print("ready", flush=True))
 
 
 if __name__ == "__main__":
