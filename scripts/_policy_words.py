@@ -10,6 +10,9 @@ from eth_utils import to_checksum_address
 from scripts._parameters import is_proper_address
 from xmtp_tee.assurance import AssuranceLevel
 from xmtp_tee.attestation.kinds import TcbStatus, TeeKind
+from xmtp_tee.attestation.sevsnp.product import ProductLine, Tcb
+from xmtp_tee.commands.evidence_file import read_tcb
+from xmtp_tee.errors import XmtpTeeError
 
 TEES = [kind.label for kind in TeeKind if kind is not TeeKind.NONE]
 STATUSES = [
@@ -91,3 +94,14 @@ def this_code() -> bytes:
     from xmtp_tee.attestation.workload import tdx_workload_id
 
     return tdx_workload_id(TdRecipe(mr_td=measure_code()).build())
+
+
+def floor_of(product: ProductLine, text: str) -> tuple[Tcb, int]:
+    """Return a TCB (boot loader, TEE, SNP, microcode, and Turin's FMC), and as the SEV-SNP verifier takes it."""
+    try:
+        tcb = read_tcb(text)
+    except XmtpTeeError as error:
+        raise click.ClickException(str(error)) from error
+    if tcb.fmc and product is not ProductLine.TURIN:
+        raise click.ClickException(f"{product.label} has no FMC: four numbers")
+    return tcb, int.from_bytes(tcb.encode(product), "little")

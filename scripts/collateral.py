@@ -94,7 +94,7 @@ def _report(path: Path, within: int) -> State:
     try:
         sync, chain, where = _sync(path)
         now = chain.block().timestamp
-        held = sync.holdings()
+        held = [*sync.holdings(), *sync.signers()]
     except XmtpTeeError as error:
         raise refusal(error) from error
     for item in held:

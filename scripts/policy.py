@@ -9,6 +9,7 @@ ape run policy deny-platform tdx 00112233445566778899aabbccddeeff
 ape run policy deny-family tdx 00906ed50000
 ape run policy allow-platform tdx 00112233445566778899aabbccddeeff
 ape run policy allow-family tdx 00906ed50000
+ape run policy raise-floor Milan 4,0,24,219
 ape run policy add-guardian 0x...
 ape run policy remove-guardian 0x...
 ape run policy guardians
@@ -42,6 +43,7 @@ from scripts._policy_words import (
     advisories_option,
     commit_hash,
     family,
+    floor_of,
     hex_of,
     platform,
     status_argument,
@@ -52,6 +54,7 @@ from scripts._policy_words import (
 )
 from xmtp_tee.assurance import AssuranceLevel
 from xmtp_tee.attestation.kinds import TcbStatus
+from xmtp_tee.attestation.sevsnp.product import ProductLine
 
 DAY = 24 * 3600
 
@@ -191,6 +194,21 @@ def allow_family(actor: Actor, tee: str, model: str) -> None:
     """Lift the denial of a model."""
     if actor.add("allowFamily", tee_kind(tee), family(model)):
         click.echo(f"denial lifted: family {model} ({tee})")
+
+
+# --- floors ---------------------------------------------------------------------------------------
+
+
+@cli.command("raise-floor", cls=ConnectedProviderCommand)
+@click.argument("product", type=click.Choice([line.label for line in ProductLine]))
+@click.argument("tcb", metavar="BL,TEE,SNP,UCODE[,FMC]")
+@act_options
+def raise_floor(actor: Actor, product: str, tcb: str) -> None:
+    """Raise the least TCB of a SEV-SNP product that counts as up to date. The floor keeper; it never falls."""
+    line = ProductLine.from_label(product)
+    least, floor = floor_of(line, tcb)
+    if actor.act("SevSnpVerifier", "raiseFloor", int(line), floor):
+        click.echo(f"floor of {product}: {least}")
 
 
 # --- guardians ------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from eth_abi import encode
 from tests.support.chain import Anvil
 from tests.support.operator import Operator
 from tools.project import compiled
+from xmtp_tee.attestation.sevsnp.product import ProductLine, Tcb
 from xmtp_tee.attestation.simulator.nitro import development_nitro_root
 from xmtp_tee.client.chain import Chain
 from xmtp_tee.client.collateral import CollateralSync
@@ -365,6 +366,19 @@ def test_policy_script_denies_and_lifts(operator: Operator) -> None:
     operator.must("policy", "allow-family", "tdx", family)
     assert "denied" not in operator.must("policy", "list")
     assert "16 bytes" in operator.refused("policy", "deny-platform", "tdx", platform[2:])
+
+
+def test_policy_script_raises_a_floor_as_its_keeper_alone(operator: Operator, every: Path) -> None:
+    where = ("--deployment", str(every))
+    tcb = Tcb(boot_loader=200, tee=1, snp=200, microcode=255)
+    raised = ("policy", "raise-floor", "Milan", "200,1,200,255", *where)
+    floor = int.from_bytes(tcb.encode(ProductLine.MILAN), "little")
+    said = operator.must(*raised, "--calldata")
+    assert f"{int(ProductLine.MILAN):064x}{floor:064x}" in said
+    assert Deployment.load(every).address("SevSnpVerifier") in said
+    # This deployment has no keeper: its floors stand for ever.
+    assert "NotFloorKeeper" in operator.refused(*raised)
+    assert "no FMC" in operator.refused("policy", "raise-floor", "Milan", "1,2,3,4,5", *where)
 
 
 def test_policy_script_makes_and_withdraws_an_exception(operator: Operator) -> None:

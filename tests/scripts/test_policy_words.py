@@ -7,7 +7,7 @@ import re
 import click
 import pytest
 
-from scripts._policy_words import advisories_of
+from scripts._policy_words import advisories_of, floor_of
 from xmtp_tee.attestation.advisories import advisory_commitment
 from xmtp_tee.attestation.kinds import TcbStatus, TeeKind
 from xmtp_tee.attestation.sevsnp.product import ProductLine, Tcb
@@ -34,3 +34,17 @@ def test_what_status_shows_of_a_platform_is_what_allow_status_takes(
 def test_a_commitment_of_another_size_is_refused(size: int) -> None:
     with pytest.raises(click.ClickException, match="expected 32 bytes"):
         advisories_of(None, "0x" + "ab" * size)
+
+
+def test_floor_is_what_the_reports_tcb_is_as_a_number() -> None:
+    tcb, floor = floor_of(ProductLine.MILAN, "3,0,8,115")
+    assert (str(tcb), floor) == (str(Tcb(boot_loader=3, snp=8, microcode=115)), MILAN)
+    turin, number = floor_of(ProductLine.TURIN, "1,2,3,4,5")
+    assert number.to_bytes(8, "little") == turin.encode(ProductLine.TURIN)
+    assert turin.fmc == 5
+
+
+@pytest.mark.parametrize("text", ["3,0,8,115,1", "3,0,8", "3,0,8,256", "", "a,b,c,d"])
+def test_floor_that_the_product_does_not_have_is_refused(text: str) -> None:
+    with pytest.raises(click.ClickException):
+        floor_of(ProductLine.MILAN, text)

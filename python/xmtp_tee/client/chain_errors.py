@@ -336,6 +336,8 @@ _CAUSES = {
     "WorkloadNotTrusted": "the policy does not list the measurement of this enclave's code",
 }
 _NEXT = {
+    "CertificateUnknown": "xmtp-tee register or renew, which brings the chain of the evidence",
+    "SignerUnknown": "xmtp-tee attest -o evidence.json, then xmtp-tee collateral signer-amd evidence.json",
     "EpochNotGreater": "xmtp-tee rotate",
     "OwnerSignatureInvalid": "xmtp-tee intent new",
     "SignatureExpired": "xmtp-tee intent new",

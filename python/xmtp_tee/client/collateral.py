@@ -136,6 +136,13 @@ class CollateralSync:
         texts, signers = self._texts(grace)
         return [*self._authorities(grace, signers), self._root_crl(grace), *texts]
 
+    def signers(self) -> list[Holding]:
+        """Return the signers of the deployment's SEV-SNP verifier; none where it has no such verifier."""
+        # Here, because evidence_encoding imports this module.
+        from xmtp_tee.client.tee_collateral import signer_holdings
+
+        return signer_holdings(self._chain, self._deployment)
+
     def _authorities(self, grace: int, signers: set[int]) -> list[Holding]:
         found = []
         seen: set[int] = set()

@@ -37,7 +37,7 @@ def encode_evidence(chain: Chain, deployment: Deployment, attestation: Attestati
     """
     if attestation.tee is TeeKind.NITRO:
         ids = certificate_ids(attestation.quote)
-        verifier = _verifier(chain, deployment, NITRO_VERIFIER)
+        verifier = verifier_of(chain, deployment, NITRO_VERIFIER)
         # The last certificates are the new ones: whoever verified a certificate has verified those above it.
         unknown = len(ids) - 1
         for place in reversed(range(len(ids))):
@@ -47,7 +47,7 @@ def encode_evidence(chain: Chain, deployment: Deployment, attestation: Attestati
         return nitro_evidence(attestation.quote, unknown)
     if attestation.tee is TeeKind.SEV_SNP:
         anchors = anchors_of(deployment)
-        verifier = _verifier(chain, deployment, SNP_VERIFIER)
+        verifier = verifier_of(chain, deployment, SNP_VERIFIER)
         handle = platform_handle(attestation.quote, anchors)
         if _known(chain, verifier.functions.platform(handle), "PlatformUnknown"):
             return known_key_evidence(attestation.quote, anchors)
@@ -63,7 +63,7 @@ def missing_signer(chain: Chain, deployment: Deployment, report: bytes) -> Signe
     """
     submission = signer_submission(report, anchors_of(deployment))
     is_vlek = parse_report(report[:REPORT_SIZE]).signing_key is SigningKey.VLEK
-    verifier = _verifier(chain, deployment, SNP_VERIFIER)
+    verifier = verifier_of(chain, deployment, SNP_VERIFIER)
     signer = chain.read(verifier.functions.signerOf(int(submission.product), is_vlek))
     # A tuple of the contract's Signer: where its modulus lies comes first, zero for none.
     return None if int(signer[0], 16) else submission
@@ -74,7 +74,11 @@ def anchors_of(deployment: Deployment) -> tuple[Anchor, ...]:
     return development_anchors() if deployment.development_root else AMD_ANCHORS
 
 
-def _verifier(chain: Chain, deployment: Deployment, name: str) -> Any:
+def verifier_of(chain: Chain, deployment: Deployment, name: str) -> Any:
+    """Return the deployment's verifier of this name.
+
+    :raises DeploymentInvalid: it has none
+    """
     if name not in deployment.contracts:
         raise DeploymentInvalid(
             "the deployment verifies no evidence of this TEE",

@@ -32,6 +32,14 @@ _COMMANDS = {
         "xmtp_tee.commands.collateral:watch",
         "Exit non-zero when something needs renewal within a time.",
     ),
+    "signer-amd": (
+        "xmtp_tee.commands.collateral_tee:signer_amd",
+        "SEV-SNP: bring AMD's key that a report stands on.",
+    ),
+    "revoke-nitro": (
+        "xmtp_tee.commands.collateral_tee:revoke_nitro",
+        "Nitro: bring AWS's revocation list.",
+    ),
 }
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
@@ -170,7 +178,7 @@ def _report(
     if metrics and console.json:
         raise UsageError("one form of output at a time", got="--metrics and --json")
     sync, now = _open(rpc_url, deployment, console)
-    held = _chosen(sync.holdings(), families)
+    held = _chosen([*sync.holdings(), *sync.signers()], families)
     state = model.worst(held, now, within)
     short = [item for item in held if item.state(now, within) >= model.State.DUE]
     code = _exit_code(state) if judge else ExitCode.VERIFIED
