@@ -7,15 +7,20 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from tests.enclave.loopback import ADMINISTRATIVE, allow_backups
+from tests.enclave.serving import serving
 from tests.enclave.support import NOW, OWNER, EnclaveProcess
 from xmtp_tee import hpke
+from xmtp_tee.assurance import AssuranceLevel
 from xmtp_tee.attestation.drivers.emulated import emulated_tdx
+from xmtp_tee.attestation.kinds import TeeKind
 from xmtp_tee.attestation.quote import parse_quote
 from xmtp_tee.attestation.simulator import (
     CollateralRecipe,
@@ -24,10 +29,19 @@ from xmtp_tee.attestation.simulator import (
 from xmtp_tee.attestation.workload import workload_id
 from xmtp_tee.client.key_manager import KeyManager
 from xmtp_tee.enclave.birth import give_birth
-from xmtp_tee.enclave.handover import LIFETIME, report_data
+from xmtp_tee.enclave.config import Limits
+from xmtp_tee.enclave.errors import PredecessorRefusedError
+from xmtp_tee.enclave.handover import (
+    LIFETIME,
+    handed,
+    handed_data,
+    report_data,
+    require_predecessor,
+)
 from xmtp_tee.enclave.service import Enclave
 from xmtp_tee.enclave.storage.sqlite import SqliteRows
 from xmtp_tee.enclave.store import SealedStore
+from xmtp_tee.enclave.successor import receive_store
 from xmtp_tee.errors import XmtpTeeError
 from xmtp_tee.policy import decode_policy, encode_policy
 from xmtp_tee.policy.document import Caller, Grant, StoreRules
@@ -202,6 +216,105 @@ def test_attestation_for_a_registry_does_not_serve_a_hand_over(
     refused(enclave, msgspec.structs.replace(operation, quote=quote.quote))
 
 
+# --- what the successor takes ---------------------------------------------------------------------
+
+
+@contextmanager
+def predecessor(folder: Path, platform: Platform, successor: Platform) -> Iterator[Path]:
+    """The old enclave, on a socket, with a policy that approves the successor."""
+
+    def make(path: Path) -> Enclave:
+        enclave = platform.open()
+        allow_backups(enclave)
+        approve(enclave, successor.workload)
+        return enclave
+
+    with serving(folder, Limits(), make) as path:
+        yield path
+
+
+def receive(path: Path, successor: Platform) -> str:
+    return receive_store(path, successor.driver, ROOT, collateral(), NOW)
+
+
+def ways_in(platform: Platform) -> int:
+    rows = SqliteRows.open(platform.path)
+    try:
+        return len(rows.wraps())
+    finally:
+        rows.close()
+
+
+def test_successor_takes_a_store_from_an_enclave_of_its_own_code(folder: Path) -> None:
+    old, new = Platform(folder, "old"), Platform(folder, "new")
+    with predecessor(folder, old, new) as path:
+        store_id = receive(path, new)
+    store = SealedStore.open(SqliteRows.open(old.path), new.driver)
+    assert store.store_id.hex() == store_id
+    store.close()
+
+
+def test_successor_takes_no_store_from_other_code(folder: Path) -> None:
+    """Attack: the host makes a store outside of any TEE, hands it to a genuine enclave, and knows
+    every key that this one vouches for."""
+    old, new = Platform(folder, "old", salt=b"the host's own"), Platform(folder, "new")
+    with (
+        predecessor(folder, old, new) as path,
+        pytest.raises(PredecessorRefusedError, match="workload"),
+    ):
+        receive(path, new)
+    assert ways_in(old) == 1
+
+
+def test_successor_takes_a_store_from_older_code_that_its_release_lists(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, new = Platform(folder, "old", salt=b"older release"), Platform(folder, "new")
+    known = frozenset({bytes.fromhex(old.workload)})
+    monkeypatch.setattr("xmtp_tee.enclave.handover.WORKLOADS", known)
+    with predecessor(folder, old, new) as path:
+        receive(path, new)
+    assert ways_in(old) == 2
+
+
+def test_successor_takes_no_store_key_that_the_old_enclave_did_not_seal(folder: Path) -> None:
+    """Attack: a store key of the host's own, under evidence that a genuine enclave made for another
+    hand-over."""
+    old, new = Platform(folder, "old"), Platform(folder, "new")
+    genuine = old.driver.quote
+    recorded = genuine(handed_data(bytes(32), bytes(16), bytes(32), bytes(48)))
+    old.driver.quote = lambda _: recorded  # type: ignore[method-assign]
+    with (
+        predecessor(folder, old, new) as path,
+        pytest.raises(PredecessorRefusedError, match=r"(?i)report data"),
+    ):
+        receive(path, new)
+    old.driver.quote = genuine  # type: ignore[method-assign]
+    assert ways_in(old) == 1
+
+
+def test_evidence_of_a_hand_over_binds_each_of_its_parts() -> None:
+    parts = (bytes(32), bytes(16), bytes(32), bytes(48))
+    made = {handed_data(*parts)}
+    for place in range(len(parts)):
+        changed = list(parts)
+        changed[place] = b"\x01" + parts[place][1:]
+        made.add(handed_data(*changed))
+    assert len(made) == 5
+    assert report_data(bytes(32), bytes(32), bytes(16)) not in made
+
+
+def test_genuine_successor_takes_no_store_from_a_simulated_enclave(folder: Path) -> None:
+    old, new = Platform(folder, "old"), Platform(folder, "new")
+    sealed = (bytes(32), bytes(16), bytes(32), bytes(48))
+    evidence = handed(TeeKind.TDX, old.driver.quote(handed_data(*sealed)), *sealed)
+    own = bytes.fromhex(new.workload)
+    trust = (own, ROOT, collateral())
+    require_predecessor(evidence, *trust, AssuranceLevel.SIMULATED, NOW)
+    with pytest.raises(PredecessorRefusedError, match="simulated"):
+        require_predecessor(evidence, *trust, AssuranceLevel.MEMBER, NOW)
+
+
 def test_store_opens_on_the_new_platform_after_a_hand_over_between_processes(folder: Path) -> None:
     """The whole way: two processes, two platforms, one store."""
     shared = folder / "store.sqlite"
@@ -211,11 +324,11 @@ def test_store_opens_on_the_new_platform_after_a_hand_over_between_processes(fol
     (folder / "collateral.json").write_text(made.to_json())
     command = [
         *(sys.executable, "-m", "xmtp_tee.enclave", "--driver", "simulator"),
-        *("--unsafe-simulate-on-hardware", "--simulator-salt", "new code"),
+        "--unsafe-simulate-on-hardware",
         *("--state-dir", str(folder / "b"), "--root", str(folder / "root.der")),
         *("--collateral", str(folder / "collateral.json"), "--receive-store-from"),
     ]
-    new = emulated_tdx(folder / "b", measurement_salt=b"new code")
+    new = emulated_tdx(folder / "b")
     workload = workload_id(parse_quote(new.quote(bytes(64)))).hex()
     with EnclaveProcess(folder, "--store", str(shared)) as process:
         with KeyManager(process.socket) as keys:
@@ -240,7 +353,7 @@ def test_store_opens_on_the_new_platform_after_a_hand_over_between_processes(fol
     second = folder / "second"
     second.mkdir()
     (folder / "b").rename(second / "state")
-    options = ("--store", str(shared), "--simulator-salt", "new code", "--unsafe-accept-lost-audit")
+    options = ("--store", str(shared), "--unsafe-accept-lost-audit")
     with EnclaveProcess(second, *options) as process, KeyManager(process.socket) as keys:
         assert keys.sign(key.id, b"message") == before
 

@@ -5,17 +5,14 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.enclave.support import NOW, OWNER, open_enclave
+from tests.enclave.serving import serving
+from tests.enclave.support import OWNER
 from xmtp_tee.client.key_manager import KeyManager
 from xmtp_tee.enclave.config import Limits
-from xmtp_tee.enclave.listener import bind
-from xmtp_tee.enclave.server import Server, Stop
 from xmtp_tee.enclave.service import Enclave
 from xmtp_tee.wire import messages as wire
 from xmtp_tee.wire.codec import ServerMessageDecoder, encode_request, request
@@ -25,39 +22,6 @@ from xmtp_tee.wire.refusals import AuditUnavailableError
 
 HELLO = encode_request(wire.Hello(version=PROTOCOL_VERSION))
 PING = encode_request(request(1, wire.Ping()))
-
-
-@contextmanager
-def serving(folder: Path, limits: Limits) -> Iterator[Path]:
-    """Serve an enclave from a thread."""
-    started, stop, failed = threading.Event(), Stop(), []
-
-    def run() -> None:
-        try:
-            enclave, listener = open_enclave(folder / "keys.sqlite"), bind(folder / "e.sock")
-            try:
-                Server(enclave, limits, lambda: NOW).serve(listener, stop, started.set)
-            finally:
-                listener.close()
-                enclave.close()
-        except BaseException as error:
-            failed.append(error)
-            started.set()
-            raise
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    assert started.wait(20)
-    assert not failed
-    try:
-        yield folder / "e.sock"
-    finally:
-        stop.set()
-        thread.join(20)
-        assert not thread.is_alive()
-        stop.close()
-    assert not failed
-    assert not (folder / "e.sock").exists()
 
 
 def connect(path: Path) -> socket.socket:

@@ -50,7 +50,7 @@ def parser() -> argparse.ArgumentParser:
         "--recover-with",
         type=Path,
         metavar="FILE",
-        help="wrap the store for this platform with a recovery key (32 raw bytes), and end",
+        help="take the store over with a recovery key (32 raw bytes), its keys as imported, and end",
     )
     made.add_argument("--root", type=Path, help="the root of this enclave's evidence, DER")
     made.add_argument("--collateral", type=Path, help="SGX and TDX: the collateral, JSON")

@@ -147,7 +147,12 @@ class Draft:
         if len(body) > MAX_DOCUMENT:
             raise ValueError(f"a document has at most {MAX_DOCUMENT} bytes, not {len(body)}")
         data = document_data(self._store_id, self._epoch, document_id)
-        sealed = self._sealer.seal("document", body, data)
+        label = name.encode()
+        head = len(label).to_bytes(2, "big") + label
+        # One buffer of the final size: growing one would leave copies behind.
+        with wiped(bytearray(len(head) + len(body))) as plain:
+            plain[: len(head)], plain[len(head) :] = head, body
+            sealed = self._sealer.seal("document", plain, data)
         self._documents[document_id] = Document(document_id, self._epoch, sealed)
 
     @property
@@ -269,14 +274,18 @@ def open_row(sealer: Sealer, store_id: bytes, row: Row) -> KeyRecord:
     return record
 
 
-def open_document(sealer: Sealer, store_id: bytes, document: Document) -> bytes:
-    """Return the body of a document, an object of the caller's own.
+def open_document(sealer: Sealer, store_id: bytes, document: Document) -> tuple[str, bytes]:
+    """Return the name of a document and its body, an object of the caller's own.
 
-    :raises StoreTamperedError: if it was changed
+    :raises StoreTamperedError: if it was changed, or lies under another name
     """
     data = document_data(store_id, document.epoch, document.id)
-    with wiped(sealer.open("document", document.sealed, data)) as body:
-        return bytes(body)
+    with wiped(sealer.open("document", document.sealed, data)) as opened:
+        end = 2 + int.from_bytes(opened[:2], "big")
+        name = opened[2:end].decode(errors="replace")
+        if document_id_of(sealer, name) != document.id:
+            raise StoreTamperedError("A document lies under another name")
+        return name, bytes(memoryview(opened)[end:])
 
 
 def _same_tags(sealer: Sealer, record: KeyRecord, row: Row) -> bool:

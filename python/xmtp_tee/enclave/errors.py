@@ -14,6 +14,7 @@ The tree::
     └── StoreIncompleteError    exit 2  enclave.store-incomplete
     StoreSealedElsewhereError   exit 4  enclave.store-sealed-elsewhere
     StoreSchemaUnsupportedError exit 1  enclave.store-schema-unsupported
+    PredecessorRefusedError     exit 4  enclave.predecessor-refused
 
 and StoreTamperedError with its kinds, which can end a request too and stand in ``wire.faults``.
 """
@@ -29,6 +30,7 @@ __all__ = [
     "ConfigurationError",
     "DriverUnknownError",
     "EnclaveAlreadyRunningError",
+    "PredecessorRefusedError",
     "SocketPathTooLongError",
     "SocketUnsafeError",
     "StateDirectoryUnsafeError",
@@ -95,3 +97,9 @@ class StoreSchemaUnsupportedError(UsageError):
     """The store was written by another version of xmtp-tee."""
 
     code = "enclave.store-schema-unsupported"
+
+
+class PredecessorRefusedError(RefusedByPolicyError):
+    """A store key comes from something that is not shown to be an enclave of trusted code."""
+
+    code = "enclave.predecessor-refused"

@@ -4,11 +4,17 @@ enclave judges it, and what the two say to each other.
 The successor asks for a nonce, makes an X25519 key inside, has its TEE quote both, and sends quote and
 key in ONE message, to which the sealed store key is the answer: the key that was attested is the key
 that is sealed to, and no other message, connection or endpoint is in between.
+
+The answer carries the old enclave's quote over the sealed store key and the successor's key, which is
+as fresh as a nonce. The successor takes a store key from nobody else: a host that made a store itself,
+with keys that it knows, gets no enclave to vouch for them.
 """
 
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
+from hashlib import sha256
 from typing import Final
 
 from xmtp_tee.assurance import AssuranceLevel
@@ -17,8 +23,10 @@ from xmtp_tee.attestation.errors import FieldError
 from xmtp_tee.attestation.evidence import Attestation
 from xmtp_tee.attestation.judgement import Expectations
 from xmtp_tee.attestation.kinds import TeeKind
-from xmtp_tee.attestation.offline import Trust, judge_offline
-from xmtp_tee.errors import ExitCode
+from xmtp_tee.attestation.offline import Trust, judge_offline, workload_of_attestation
+from xmtp_tee.enclave.errors import PredecessorRefusedError
+from xmtp_tee.enclave.predecessors import WORKLOADS
+from xmtp_tee.errors import ExitCode, RefusedByPolicyError
 from xmtp_tee.hashing import keccak256
 from xmtp_tee.policy.document import StoreRules
 from xmtp_tee.wire.store_faults import HandOverNonceError, SuccessorRefusedError
@@ -27,6 +35,9 @@ log = logging.getLogger("xmtp_tee.enclave")
 
 INFO: Final = b"xmtp-tee/hand-over/v1"
 """HPKE's info; the associated data is the report data of the successor's quote."""
+
+INFO_HANDED: Final = b"xmtp-tee/handed-over/v1"
+"""What tells the old enclave's evidence from the successor's."""
 
 LIFETIME: Final = 60
 """Seconds that a nonce is good for."""
@@ -51,6 +62,33 @@ def claimed(
         block_number=0,
         block_hash=nonce,
     )
+
+
+def handed(
+    tee: TeeKind,
+    quote: bytes,
+    successor_key: bytes,
+    store_id: bytes,
+    enc: bytes,
+    ciphertext: bytes,
+) -> Attestation:
+    """Return the old enclave's evidence with what it must bind: what it has sealed, and to whom."""
+    return Attestation(
+        tee=tee,
+        quote=quote,
+        authority=keccak256(store_id)[:20],
+        transport_key=successor_key,
+        chain_id=_DOMAIN,
+        enclave_registry=keccak256(INFO_HANDED)[:20],
+        block_number=0,
+        block_hash=keccak256(enc + ciphertext),
+    )
+
+
+def handed_data(successor_key: bytes, store_id: bytes, enc: bytes, ciphertext: bytes) -> bytes:
+    """Return the 64 bytes that the old enclave has quoted."""
+    attestation = handed(TeeKind.TDX, b"", successor_key, store_id, enc, ciphertext)
+    return attestation.binding.report_data()
 
 
 def report_data(successor_key: bytes, nonce: bytes, store_id: bytes) -> bytes:
@@ -97,8 +135,6 @@ def require_successor(
 
     :raises SuccessorRefusedError: naming the first thing that does not hold
     """
-    from hashlib import sha256
-
     if not rules.successors:
         raise SuccessorRefusedError(
             "The policy approves no successor", expected="store.successors, workload ids"
@@ -109,26 +145,78 @@ def require_successor(
             got=f"SHA-256 {sha256(root).hexdigest()}",
             expected="one of store.roots",
         )
-    workloads = frozenset(bytes.fromhex(each) for each in rules.successors)
+    _require_verified(
+        _Claim("successor", SuccessorRefusedError, attestation),
+        frozenset(bytes.fromhex(each) for each in rules.successors),
+        root,
+        collateral,
+        own_level,
+        now,
+    )
+    return workload_of_attestation(attestation)
+
+
+def require_predecessor(
+    attestation: Attestation,
+    own_workload: bytes,
+    root: bytes,
+    collateral: bytes,
+    own_level: AssuranceLevel,
+    now: int,
+) -> None:
+    """Return if a store key comes from an enclave of this very code, or of code whose stores this
+    release takes over (``predecessors``), on genuine hardware.
+
+    What decides lies in the measured code: the workloads, and that evidence under any other root than
+    a vendor's is simulated.
+
+    :raises PredecessorRefusedError: naming the first thing that does not hold
+    """
+    _require_verified(
+        _Claim("old enclave", PredecessorRefusedError, attestation),
+        WORKLOADS | {own_workload},
+        root,
+        collateral,
+        own_level,
+        now,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """Whose evidence it is, and what is raised if it does not hold."""
+
+    who: str
+    refusal: type[RefusedByPolicyError]
+    attestation: Attestation
+
+
+def _require_verified(
+    claim: _Claim,
+    workloads: frozenset[bytes],
+    root: bytes,
+    collateral: bytes,
+    own_level: AssuranceLevel,
+    now: int,
+) -> None:
     try:
         given = Collateral.from_json(collateral.decode()) if collateral else None
         trust = Trust(root=root, collateral=given)
-        verdict = judge_offline(attestation, trust, now, Expectations(workloads))
+        verdict = judge_offline(claim.attestation, trust, now, Expectations(workloads))
     except (FieldError, UnicodeDecodeError) as error:
-        raise SuccessorRefusedError(
-            "The successor's evidence cannot be judged", got=type(error).__name__
+        raise claim.refusal(
+            f"The {claim.who}'s evidence cannot be judged", got=type(error).__name__
         ) from None
     if verdict.exit_code is not ExitCode.VERIFIED:
         failed = verdict.failed[0] if verdict.failed else None
-        raise SuccessorRefusedError(
-            "The successor's evidence does not verify",
+        raise claim.refusal(
+            f"The {claim.who}'s evidence does not verify",
             got=None if failed is None else f"{failed.name}: {failed.got}",
             expected=None if failed is None else failed.expected,
         )
     if not any(check.name == "workload" and check.result == "pass" for check in verdict.checks):
-        raise SuccessorRefusedError("The successor's workload was not judged")
+        raise claim.refusal(f"The {claim.who}'s workload was not judged")
     if verdict.level is AssuranceLevel.SIMULATED and own_level is not AssuranceLevel.SIMULATED:
-        raise SuccessorRefusedError("A simulated enclave gets nothing from a genuine one")
-    from xmtp_tee.attestation.offline import workload_of_attestation
-
-    return workload_of_attestation(attestation)
+        raise claim.refusal(
+            f"The {claim.who} is simulated, and shares nothing with a genuine enclave"
+        )

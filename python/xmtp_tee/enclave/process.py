@@ -117,17 +117,19 @@ def receive(config: EnclaveConfig, predecessor: Path, root: bytes, collateral: b
     """Have another enclave hand its store over to this platform; return the store's id in hex.
 
     :raises SuccessorRefusedError: if its policy does not approve this enclave
+    :raises PredecessorRefusedError: if it is not shown to be an enclave of trusted code
     """
     harden()
     lock = prepare_state_directory(config.state_dir)
     try:
-        return receive_store(predecessor, make_driver(config), root, collateral)
+        driver, now = make_driver(config), int(time.time())
+        return receive_store(predecessor, driver, root, collateral, now)
     finally:
         os.close(lock)
 
 
 def recover_store(config: EnclaveConfig, private_key: bytearray) -> str:
-    """Wrap the store key for this platform with a recovery key; return the store's id in hex.
+    """Have a store born anew on this platform with a recovery key; return the new store's id in hex.
 
     :raises XmtpTeeError: if the store is not sealed to this key
     """
@@ -136,12 +138,12 @@ def recover_store(config: EnclaveConfig, private_key: bytearray) -> str:
     try:
         rows = open_rows(config.store_name, None)
         try:
-            store_id = recover(rows, private_key, make_driver(config))
+            store_id = recover(rows, private_key, make_driver(config), int(time.time()))
         finally:
             rows.close()
     finally:
         os.close(lock)
-    log.warning("the store %s was recovered to this platform", store_id)
+    log.warning("a store was recovered to this platform as %s, its keys as imported", store_id)
     return store_id
 
 

@@ -12,11 +12,14 @@ import msgspec
 from xmtp_tee.attestation.kinds import Provenance
 from xmtp_tee.enclave.purposes import KeyType, Purpose
 
-SCHEMA: Final = 2
+SCHEMA: Final = 3
 """The version of the layout below and of the tables."""
 
 ID_SIZE: Final = 16
 """Bytes of a key id and of a store id."""
+
+AUDIT_DOCUMENT: Final = "audit"
+"""The name of the document with the audit logs' marks."""
 
 _DOMAIN: Final = b"xmtp-tee/store"
 

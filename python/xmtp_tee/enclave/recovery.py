@@ -2,10 +2,13 @@
 
 For the day on which every platform that could unseal the store is gone. The policy names the
 recipients; the wrap lies in the store beside the platforms'. With the private key, an enclave on a new
-platform (``--recover-with FILE``) wraps the store key for itself, once, and opens the store like any
-other from then on.
+platform (``--recover-with FILE``) opens the store and has a new one born in its place: under a store
+key of its own, with an authority and a transport key of its own, and with the keys of the old one
+marked as imported for ever. The holder of the recovery key has had the old store key, and nothing shows
+in here where the old store was made: a host may have made it itself, with keys that it knows.
 
-WARNING: the private key and a copy of the database are together every key in the store.
+WARNING: the private key and a copy of the database are together every key in the store, the enclave's
+own two among them.
 """
 
 from __future__ import annotations
@@ -17,11 +20,13 @@ from typing import Final
 
 from xmtp_tee import hpke
 from xmtp_tee.attestation.drivers.base import Driver
+from xmtp_tee.enclave.birth import give_birth
 from xmtp_tee.enclave.errors import ConfigurationError, StoreSealedElsewhereError
-from xmtp_tee.enclave.private_keys import wipe, wiped
+from xmtp_tee.enclave.private_keys import Entropy, kernel_entropy, wipe, wiped
 from xmtp_tee.enclave.records import pack
-from xmtp_tee.enclave.sealing import CHECK_SIZE, KEY_SIZE, Wrap, provider_of, wrap_store_key
+from xmtp_tee.enclave.sealing import CHECK_SIZE, KEY_SIZE, Wrap
 from xmtp_tee.enclave.storage.rows import RowStore
+from xmtp_tee.enclave.store import SealedStore
 from xmtp_tee.wire.store_faults import StoreTamperedError
 
 SUITE: Final = hpke.X25519_CHACHA20_POLY1305
@@ -45,12 +50,28 @@ def wrap_for_recovery(
     return Wrap(name, _PROVIDER, check, enc + sealed)
 
 
-def recover(rows: RowStore, private_key: bytearray, driver: Driver) -> str:
-    """Wrap the store key of ``rows`` for this platform, and return the store's id in hex.
+def recover(
+    rows: RowStore,
+    private_key: bytearray,
+    driver: Driver,
+    now: int,
+    entropy: Entropy = kernel_entropy,
+) -> str:
+    """Put a new store in the place of the one in ``rows``, and return its id in hex.
+
+    It has the old one's keys, as imported ones, and its documents; its store key, authority and
+    transport key are new, and this platform alone opens it.
 
     :raises StoreSealedElsewhereError: if the store has no wrap for this private key
-    :raises StoreTamperedError: if it has, and it was changed
+    :raises StoreTamperedError: if it has, and anything was changed
     """
+    with wiped(_store_key(rows, private_key)) as store_key:
+        old = SealedStore.unsealed(rows, store_key)
+    old.verify()
+    return give_birth(rows.supersede, driver, now, entropy, estate=old).hex()
+
+
+def _store_key(rows: RowStore, private_key: bytearray) -> bytearray:
     store_id = rows.head().store_id
     name, check = _name(hpke.public_key(SUITE, private_key))
     found = [wrap for wrap in rows.wraps() if wrap.name == name and wrap.check == check]
@@ -65,13 +86,9 @@ def recover(rows: RowStore, private_key: bytearray, driver: Driver) -> str:
         )
     except hpke.HpkeError:
         raise StoreTamperedError("The store key that is sealed to this key does not open") from None
-    with wiped(bytearray(opened)) as store_key, wiped(driver.seal_root()) as root:
-        if len(store_key) != KEY_SIZE:
-            raise StoreTamperedError("What is sealed to this recovery key is no store key")
-        made = wrap_store_key(store_key, root, store_id, provider_of(driver))
-    with rows.transaction():
-        rows.put_wrap(made)
-    return store_id.hex()
+    if len(opened) != KEY_SIZE:
+        raise StoreTamperedError("What is sealed to this recovery key is no store key")
+    return bytearray(opened)
 
 
 def read_recovery_key(path: Path) -> bytearray:

@@ -80,13 +80,22 @@ class SealedStore:
         :raises StoreTamperedError: if wrap or header were changed
         :raises StoreSchemaUnsupportedError: if the header has another schema
         """
+        store_id = rows.head().store_id
+        with wiped(unseal_store_key(rows.wraps(), driver, store_id)) as store_key:
+            return cls.unsealed(rows, store_key)
+
+    @classmethod
+    def unsealed(cls, rows: RowStore, store_key: bytearray) -> SealedStore:
+        """Open the store under its key, which the caller wipes.
+
+        :raises XmtpTeeError: as :meth:`open`
+        """
         head = rows.head()
         if head.schema != SCHEMA:
             raise StoreSchemaUnsupportedError(
                 "The store's header has another schema", got=head.schema, expected=SCHEMA
             )
-        with wiped(unseal_store_key(rows.wraps(), driver, head.store_id)) as store_key:
-            sealer = Sealer(store_key, head.store_id)
+        sealer = Sealer(store_key, head.store_id)
         store = cls(rows, sealer, head, open_head(sealer, head))
         store._require_own_keys()
         return store
@@ -220,8 +229,7 @@ class SealedStore:
         opened = self._opened(record.id)
         if opened is None or (opened.record is not record and opened.record != record):
             raise StoreTamperedError("A key's row is not what it was", got=record.id)
-        data = secret_data(self.store_id, opened.row.epoch, record)
-        with wiped(self._sealer.open("secret", opened.row.secret, data)) as secret:
+        with self._secret(opened) as secret:
             yield secret
 
     def signer(self, record: KeyRecord) -> Ed25519Signer:
@@ -266,9 +274,26 @@ class SealedStore:
             found = self._rows.document(document_id)
             if found is None or document_digest(self._sealer, found) != known:
                 raise StoreTamperedError("A document is not the one that was written last")
-            return open_document(self._sealer, self.store_id, found)
+            return open_document(self._sealer, self.store_id, found)[1]
 
         return self._consistent(read)
+
+    def held(self) -> Iterator[tuple[KeyRecord, bytearray]]:
+        """Yield every key but the enclave's own two, in the order of birth, with its private half in
+        a buffer that is overwritten when the next one is asked for.
+        """
+        own = {self._body.authority_id, self._body.transport_id}
+        for opened in self._scan():
+            if opened.record.id not in own:
+                with self._secret(opened) as secret:
+                    yield opened.record, secret
+
+    def documents(self) -> Iterator[tuple[str, bytes]]:
+        """Yield every document: its name and its body."""
+        for found in self._rows.documents():
+            if self._facts.document(found.id) != document_digest(self._sealer, found):
+                raise StoreTamperedError("A document is not the one that was written last")
+            yield open_document(self._sealer, self.store_id, found)
 
     def identity_of(self, owner: bytes) -> KeyRecord | None:
         """Return the owner's identity key that is not destroyed, or None."""
@@ -471,6 +496,12 @@ class SealedStore:
     def _row(self, key_id: str) -> Row | None:
         opened = self._opened(key_id)
         return None if opened is None else opened.row
+
+    @contextmanager
+    def _secret(self, opened: Opened) -> Iterator[bytearray]:
+        data = secret_data(self.store_id, opened.row.epoch, opened.record)
+        with wiped(self._sealer.open("secret", opened.row.secret, data)) as secret:
+            yield secret
 
     def _confirmed(self, row: Row) -> Opened:
         self._facts.require_row(row)

@@ -14,7 +14,15 @@ from typing import Final, TypeVar
 
 from xmtp_tee import hpke
 from xmtp_tee.attestation.drivers.base import Driver
-from xmtp_tee.enclave.handover import INFO, report_data
+from xmtp_tee.attestation.kinds import TeeKind
+from xmtp_tee.attestation.offline import workload_of_attestation
+from xmtp_tee.enclave.handover import (
+    INFO,
+    claimed,
+    handed,
+    report_data,
+    require_predecessor,
+)
 from xmtp_tee.enclave.private_keys import wiped
 from xmtp_tee.enclave.sealing import KEY_SIZE, provider_of, wrap_store_key
 from xmtp_tee.errors import InvalidEvidenceError
@@ -75,12 +83,13 @@ class _Predecessor:
         return message
 
 
-def receive_store(path: Path, driver: Driver, root: bytes, collateral: bytes) -> str:
+def receive_store(path: Path, driver: Driver, root: bytes, collateral: bytes, now: int) -> str:
     """Have the enclave at ``path`` hand its store over to this platform; return the store's id.
 
-    ``root``: the certificate (DER) under which this enclave's evidence stands; ``collateral``: of
-    SGX and TDX, as JSON.
+    ``root``: the certificate (DER) under which the evidence of both enclaves stands; ``collateral``:
+    of SGX and TDX, as JSON. ``now``: unix seconds.
 
+    :raises PredecessorRefusedError: if it is not shown that an enclave of trusted code is at ``path``
     :raises SuccessorRefusedError: if the old enclave's policy does not approve this one
     :raises XmtpTeeError: whatever else it answers
     """
@@ -94,7 +103,7 @@ def receive_store(path: Path, driver: Driver, root: bytes, collateral: bytes) ->
         issued = old.ask(wire.HandOverChallenge(), wire.HandOverNonce)
         private, public = hpke.derive_key_pair(_SUITE, os.urandom(32))
         aad = report_data(public, issued.nonce, issued.store_id)
-        handed = old.ask(
+        answer = old.ask(
             wire.HandOver(
                 nonce=issued.nonce,
                 successor_key=public,
@@ -105,9 +114,10 @@ def receive_store(path: Path, driver: Driver, root: bytes, collateral: bytes) ->
             ),
             wire.HandedOver,
         )
-        if handed.store_id != issued.store_id:
+        if answer.store_id != issued.store_id:
             raise InvalidEvidenceError("The old enclave speaks of two stores")
-        opened = hpke.open_(_SUITE, handed.enc, private, INFO, aad, handed.ciphertext)
+        _require_enclave(answer, public, driver, root, collateral, now)
+        opened = hpke.open_(_SUITE, answer.enc, private, INFO, aad, answer.ciphertext)
         with wiped(bytearray(opened)) as store_key, wiped(driver.seal_root()) as seal_root:
             if len(store_key) != KEY_SIZE:
                 raise InvalidEvidenceError("What was handed over is no store key")
@@ -120,3 +130,19 @@ def receive_store(path: Path, driver: Driver, root: bytes, collateral: bytes) ->
         old.close()
     log.info("the store %s opens on this platform now", issued.store_id.hex())
     return issued.store_id.hex()
+
+
+def _require_enclave(
+    answer: wire.HandedOver,
+    public: bytes,
+    driver: Driver,
+    root: bytes,
+    collateral: bytes,
+    now: int,
+) -> None:
+    store_id = answer.store_id
+    own = claimed(driver.tee, driver.quote(bytes(64)), public, bytes(32), store_id)
+    tee = next((kind for kind in TeeKind if kind.label == answer.tee), TeeKind.NONE)
+    evidence = handed(tee, answer.quote, public, store_id, answer.enc, answer.ciphertext)
+    workload = workload_of_attestation(own)
+    require_predecessor(evidence, workload, root, collateral, driver.assurance, now)

@@ -26,11 +26,12 @@ from xmtp_tee.audit.entry import (
     encode_entry,
 )
 from xmtp_tee.enclave.audit.segments import MemorySegments, Segments
+from xmtp_tee.enclave.records import AUDIT_DOCUMENT
 from xmtp_tee.enclave.store import SealedStore
 from xmtp_tee.wire.refusals import AuditTamperedError
 from xmtp_tee.wire.store_faults import StoreTamperedError
 
-DOCUMENT: Final = "audit"
+DOCUMENT: Final = AUDIT_DOCUMENT
 """The store's document with a mark for each log."""
 
 SEGMENT_SIZE: Final = 8 << 20

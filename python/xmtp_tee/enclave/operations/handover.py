@@ -6,7 +6,13 @@ import logging
 
 from xmtp_tee import hpke
 from xmtp_tee.attestation.kinds import TeeKind
-from xmtp_tee.enclave.handover import INFO, claimed, report_data, require_successor
+from xmtp_tee.enclave.handover import (
+    INFO,
+    claimed,
+    handed_data,
+    report_data,
+    require_successor,
+)
 from xmtp_tee.enclave.operations.call import Call
 from xmtp_tee.enclave.private_keys import wiped
 from xmtp_tee.enclave.recovery import wrap_for_recovery
@@ -53,8 +59,9 @@ def hand_over(call: Call, operation: wire.HandOver) -> wire.HandedOver:
             enc, sealed = hpke.seal(_SUITE, key, INFO, aad, bytes(store_key), entropy=entropy)
         except hpke.HpkeError:
             raise SuccessorRefusedError("The successor's key is no possible public key") from None
+    quote = call.parts.driver.quote(handed_data(key, store_id, enc, sealed))
     log.warning("the store key was handed over to a successor of workload %s", workload.hex())
-    return wire.HandedOver(store_id, enc, sealed)
+    return wire.HandedOver(store_id, enc, sealed, call.parts.driver.tee.label, quote)
 
 
 def export_recovery(call: Call, operation: wire.ExportRecovery) -> wire.WrapAccepted:

@@ -200,6 +200,14 @@ class PostgresRows:
             sealed=head.sealed,
         )
 
+    def supersede(self, change: Change, wraps: list[Wrap]) -> None:
+        """See RowStore."""
+        with self.transaction():
+            self._connection.script("DROP SCHEMA xmtp_tee CASCADE", *TABLES)
+            for wrap in wraps:
+                self.put_wrap(wrap)
+            self.apply(change)
+
     def wraps(self) -> list[Wrap]:
         """See RowStore."""
         found = self._connection.run(

@@ -104,6 +104,9 @@ class RowStore(Protocol):
         :raises StoreTamperedError: if a new row's id or place is taken, or an updated row is gone
         """
 
+    def supersede(self, change: Change, wraps: list[Wrap]) -> None:
+        """Put a new store in the place of this one, complete and durable, or change nothing."""
+
     def wraps(self) -> list[Wrap]:
         """Return the wrapped store keys."""
 

@@ -35,6 +35,10 @@ from xmtp_tee.enclave.storage.sqlite_file import (
 )
 from xmtp_tee.wire.store_faults import StoreTamperedError, StoreUnavailableError
 
+_EMPTY: Final = (
+    *("DELETE FROM head", "DELETE FROM wraps", "DELETE FROM keys", "DELETE FROM tags"),
+    *("DELETE FROM documents", "DELETE FROM nodes", "DELETE FROM history"),
+)
 _ROW: Final = "keys.id, keys.position, keys.epoch, keys.tags, keys.record, keys.secret"
 _CACHE_KIB: Final = 32 << 10
 """Memory for database pages: bounded, and enough for the upper levels of every index."""
@@ -190,6 +194,16 @@ class SqliteRows:
             raise StoreTamperedError(
                 "A new key's place is taken", got=f"epoch {head.epoch}"
             ) from None
+
+    def supersede(self, change: Change, wraps: list[Wrap]) -> None:
+        """See RowStore."""
+        with self.transaction():
+            with typed_errors():
+                for statement in _EMPTY:
+                    self._connection.execute(statement)
+            for wrap in wraps:
+                self.put_wrap(wrap)
+            self.apply(change)
 
     def wraps(self) -> list[Wrap]:
         """See RowStore."""

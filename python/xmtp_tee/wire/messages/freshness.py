@@ -86,11 +86,17 @@ class HandOver(Message, frozen=True, tag="hand-over"):
 
 
 class HandedOver(Message, frozen=True, tag="handed-over"):
-    """The store key by HPKE to the attested key."""
+    """The store key by HPKE to the attested key, with the evidence that an enclave has sealed it.
+
+    ``quote``: its report data are ``enclave.handover.handed_data(successor_key, store_id, enc,
+    ciphertext)``, so that no other answer, of an earlier hand-over or of nobody's, can take its place.
+    """
 
     store_id: Bytes16
     enc: Bytes32
     ciphertext: Annotated[bytes, Meta(min_length=48, max_length=48)]
+    tee: Label
+    quote: Annotated[bytes, Meta(max_length=48 << 10)]
 
 
 class ExportRecovery(Message, frozen=True, tag="export-recovery"):
