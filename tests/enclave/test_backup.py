@@ -15,9 +15,10 @@ from tests.backup.support import FACTS, cheap, sealed
 from tests.enclave.loopback import LoopbackKeys, allow_backups
 from tests.enclave.support import NOW, OWNER, STRANGER, FixedDriver, open_enclave
 from xmtp_tee import hpke
-from xmtp_tee.backup.container import encode_header, parse
+from xmtp_tee.backup.container import MAX_CONTAINER, MAX_WAYS, encode_header, parse
 from xmtp_tee.client.errors import EnclaveNotVerifiedError
 from xmtp_tee.client.models import KeyInfo
+from xmtp_tee.enclave.operations.lifecycle import MAX_VERSIONS
 from xmtp_tee.enclave.service import Enclave
 from xmtp_tee.errors import XmtpTeeError
 from xmtp_tee.wire import messages as wire
@@ -30,10 +31,18 @@ from xmtp_tee.wire.backup_faults import (
     BackupWayMissingError,
     KeyNotExportableError,
 )
+from xmtp_tee.wire.codec import encode_request, request
 from xmtp_tee.wire.faults import IdentityKeyExistsError, OperationNotAllowedError
-from xmtp_tee.wire.refusals import CallerNotAllowedError
+from xmtp_tee.wire.limits import MAX_BACKUP, MAX_REQUEST_BODY
+from xmtp_tee.wire.refusals import (
+    CallerNotAllowedError,
+    KeyExpiredError,
+    KeyLimitError,
+    LimitsInvalidError,
+)
 
 PASSWORD = "correct horse battery staple"
+_, PUBLIC = hpke.derive_key_pair(hpke.X25519_CHACHA20_POLY1305, bytes(32))
 
 
 @pytest.fixture(autouse=True)
@@ -181,6 +190,106 @@ def test_all_versions_of_a_rotated_key_come_back(home: LoopbackKeys, other: Loop
         wire.Plaintext,
     )
     assert opened.plaintext == b"text"
+
+
+def test_as_many_versions_as_a_key_may_have_come_back_by_every_way_in(
+    home: LoopbackKeys, other: LoopbackKeys
+) -> None:
+    """The largest backup there is: a public key of X-Wing in each version, and in each way in."""
+    key = home._call(
+        wire.GenerateKey(purpose="hpke", key_type="xwing", owner=OWNER, exportable=True), wire.Key
+    )
+    for _ in range(MAX_VERSIONS - 1):
+        key = home._call(wire.RotateKey(key_id=key.id), wire.Key)
+    private, public = hpke.derive_key_pair(hpke.XWING_CHACHA20_POLY1305, os.urandom(32))
+    backup = home.export_encrypted(key.id, public_keys=[public] * MAX_WAYS)
+    restored = other.import_from_backup(backup.data, private_key=private)
+    assert restored.version == MAX_VERSIONS
+    versions = other._call(wire.GetVersions(key_id=restored.id), wire.Versions)
+    assert versions == home._call(wire.GetVersions(key_id=key.id), wire.Versions)
+    assert 64 << 10 < len(backup.data) <= MAX_CONTAINER <= MAX_BACKUP
+    by_share = encode_request(
+        request(
+            1,
+            wire.ImportKey(
+                bytes(MAX_BACKUP), "shares", wire.SealedInput(bytes(32), bytes(8 << 10))
+            ),
+        )
+    )
+    assert len(by_share) <= MAX_REQUEST_BODY
+
+
+def limited(keys: LoopbackKeys, purpose: str = "aead", **limits: int) -> wire.Key:
+    operation = wire.GenerateKey(
+        purpose=purpose, owner=OWNER, exportable=True, limits=wire.Limits(**limits)
+    )
+    return keys._call(operation, wire.Key)
+
+
+def seal(keys: LoopbackKeys, key_id: str) -> None:
+    keys._call(wire.AeadSeal(key_id=key_id, plaintext=b""), wire.Ciphertext)
+
+
+def test_limits_come_back_with_a_key_and_so_do_its_uses(
+    home: LoopbackKeys, other: LoopbackKeys
+) -> None:
+    """Attack: a key is exported and imported to be used more often, longer and faster."""
+    key = limited(home, max_uses=2, expires_at=NOW + 10, rate_count=5, rate_seconds=60)
+    seal(home, key.id)
+    backup = home.export_encrypted(key.id, password=PASSWORD)
+    restored = other.import_from_backup(backup.data, password=PASSWORD)
+    again = other._call(wire.GetKey(key_id=restored.id), wire.Key)
+    assert again.limits == key.limits
+    seal(other, restored.id)
+    with pytest.raises(KeyLimitError):
+        seal(other, restored.id)
+
+
+def test_aead_key_comes_back_with_the_bound_of_its_nonces(
+    home: LoopbackKeys, other: LoopbackKeys
+) -> None:
+    key = home._call(wire.GenerateKey(purpose="aead", owner=OWNER, exportable=True), wire.Key)
+    backup = home.export_encrypted(key.id, password=PASSWORD)
+    restored = other.import_from_backup(backup.data, password=PASSWORD)
+    found = other._call(wire.GetKey(key_id=restored.id), wire.Key)
+    assert found.limits == wire.Limits(max_uses=1 << 31)
+
+
+def test_wallet_key_comes_back_with_the_number_of_its_identity_texts(
+    home: LoopbackKeys, other: LoopbackKeys
+) -> None:
+    """Attack: the walls of XMTP's inbox are counted anew in every enclave."""
+    key = wallet(home)
+    store = home._enclave._parts.store
+    counted = msgspec.structs.replace(
+        store.get(key.id), identity_updates=7, installations=(b"\x01" * 32, b"\x02" * 32)
+    )
+    with store.mutation() as draft:
+        draft.replace(counted)
+    backup = home.export_encrypted(key.id, password=PASSWORD)
+    restored = other.import_from_backup(backup.data, password=PASSWORD)
+    found = other._enclave._parts.store.get(restored.id)
+    assert found is not None
+    assert (found.identity_updates, found.installations) == (7, counted.installations)
+
+
+def test_expired_key_does_not_leave(home: LoopbackKeys) -> None:
+    key = limited(home, "mac", expires_at=NOW + 1)
+    operation = wire.ExportKey(key_id=key.id, public_keys=(PUBLIC,))
+    home._enclave.handle(operation, NOW)
+    with pytest.raises(KeyExpiredError):
+        home._enclave.handle(operation, NOW + 1)
+
+
+def test_key_that_expired_in_the_backup_does_not_come_back(
+    home: LoopbackKeys, other: LoopbackKeys
+) -> None:
+    key = limited(home, "mac", expires_at=NOW + 1)
+    backup = home.export_encrypted(key.id, successors=[other._connection.enclave.transport_key])
+    operation = wire.ImportKey(backup.data, "enclave")
+    other._enclave.handle(operation, NOW)
+    with pytest.raises(LimitsInvalidError):
+        other._enclave.handle(operation, NOW + 1)
 
 
 def test_wallet_key_leaves_as_a_keystore_that_eth_account_opens(home: LoopbackKeys) -> None:

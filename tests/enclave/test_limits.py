@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.enclave.operating import SELF, Desk, own_policy
+from tests.enclave.support import REGISTRY
 from xmtp_tee.enclave.rates import Meter
 from xmtp_tee.policy.document import Caller, Grant, Rate
 from xmtp_tee.wire import messages as wire
@@ -67,6 +68,48 @@ def test_refused_use_is_not_counted(desk: Desk) -> None:
             desk.ask(wire.AeadSeal(key_id=key.id, plaintext=b""), wire.Ciphertext)
     desk.ask(wire.RestoreKey(key_id=key.id))
     desk.ask(wire.AeadSeal(key_id=key.id, plaintext=b""), wire.Ciphertext)
+
+
+@pytest.mark.parametrize("expired", ["identity", "pre-key", "parent"])
+def test_expired_key_stands_in_nothing_and_has_nothing_derived(desk: Desk, expired: str) -> None:
+    """Attack: operations that use a private key beside the one that the request is about."""
+    identity = desk.identity()
+    pre_key = desk.ask(wire.GeneratePreKey(identity_key_id=identity.id), wire.PreKey)
+    key_id = pre_key.id if expired == "pre-key" else identity.id
+    limits = wire.Limits(expires_at=desk.now + 5)
+    desk.ask(wire.UpdateKey(key_id=key_id, limits=limits))
+    certify = wire.CertifyKeyBundle(
+        identity_key_id=identity.id, pre_key_id=pre_key.id, chain_id=1, key_registry=REGISTRY
+    )
+    derive = wire.DeriveInstallationKey(identity_key_id=identity.id, device_id="phone")
+    desk.now += 5
+    if expired == "parent":
+        with pytest.raises(KeyExpiredError):
+            desk.ask(derive)
+    else:
+        with pytest.raises(KeyExpiredError):
+            desk.ask(certify, wire.Certificate)
+    desk.now -= 1
+    desk.restart()
+    desk.ask(derive)
+    desk.ask(certify, wire.Certificate)
+
+
+def test_next_version_is_not_derived_from_an_expired_parent(desk: Desk) -> None:
+    parent = desk.make("derivation", limits=wire.Limits(expires_at=desk.now + 5))
+    child = desk.ask(wire.DeriveKey(parent_key_id=parent.id, purpose="mac", path="a"))
+    desk.ask(wire.RotateKey(key_id=child.id))
+    desk.now += 5
+    with pytest.raises(KeyExpiredError):
+        desk.ask(wire.RotateKey(key_id=child.id))
+
+
+def test_installations_are_derived_as_often_as_the_identity_key_may_be_used(desk: Desk) -> None:
+    identity = desk.identity()
+    desk.ask(wire.UpdateKey(key_id=identity.id, limits=wire.Limits(max_uses=1)))
+    desk.ask(wire.DeriveInstallationKey(identity_key_id=identity.id, device_id="phone"))
+    with pytest.raises(KeyLimitError):
+        desk.ask(wire.DeriveInstallationKey(identity_key_id=identity.id, device_id="laptop"))
 
 
 def test_key_expires_at_its_second(desk: Desk) -> None:

@@ -22,7 +22,8 @@ from xmtp_tee.wire.backup_faults import BackupMalformedError, BackupVersionError
 
 MAGIC: Final = b"XTEEBKUP"
 VERSION: Final = 1
-MAX_HEADER: Final = 48 << 10
+MAX_HEADER: Final = 96 << 10
+"""Bytes: 64 public keys of X-Wing (1,216 each) and eight ways in."""
 MAX_SECRET: Final = 64 * 32
 """Bytes of private key: up to 64 versions of 32 bytes."""
 MAX_WAYS: Final = 8
@@ -35,6 +36,8 @@ _Label = Annotated[str, Meta(min_length=1, max_length=64)]
 _Text = Annotated[str, Meta(max_length=64)]
 _U31 = Annotated[int, Meta(ge=0, le=(1 << 31) - 1)]
 _Time = Annotated[int, Meta(ge=0, le=(1 << 40) - 1)]
+_Count = Annotated[int, Meta(ge=1, le=(1 << 62) - 1)]
+_Uses = Annotated[int, Meta(ge=0, le=(1 << 62) - 1)]
 _PublicKey = Annotated[bytes, Meta(max_length=1216)]
 _Wrapped = Annotated[bytes, Meta(min_length=32 + OVERHEAD, max_length=32 + OVERHEAD)]
 
@@ -47,10 +50,23 @@ class VersionFacts(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_
     created_at: _Time
 
 
+class LimitFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How the key may be used: see ``enclave.records.KeyLimits``. ``uses``: of the current version,
+    that were reserved when the key left.
+    """
+
+    expires_at: _Time | None = None
+    max_uses: _Count | None = None
+    rate_count: _Count | None = None
+    rate_seconds: _Count | None = None
+    uses: _Uses = 0
+
+
 class KeyFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What is said of the key: see ``enclave.records.KeyRecord``. ``id`` is the one it had.
 
     ``pre_key_epoch``: the epoch of an identity key's last pre-key, so that none is used twice.
+    ``identity_updates``, ``installations``: what it has signed of XMTP's identity texts, likewise.
     """
 
     id: Annotated[str, Meta(pattern="^[0-9a-f]{32}$")]
@@ -66,6 +82,11 @@ class KeyFacts(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     pre_key_epoch: _U31 = 0
     label: _Text = ""
     releases: bool = False
+    limits: LimitFacts = LimitFacts()
+    identity_updates: _U31 = 0
+    installations: Annotated[
+        tuple[Annotated[bytes, Meta(min_length=32, max_length=32)], ...], Meta(max_length=256)
+    ] = ()
 
 
 class PasswordWay(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="password"):

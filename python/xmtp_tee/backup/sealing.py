@@ -23,6 +23,7 @@ from xmtp_tee.backup.container import (
     SharesWay,
     Way,
     encode_header,
+    parse,
 )
 from xmtp_tee.wire.backup_faults import (
     BackupDoesNotOpenError,
@@ -48,6 +49,7 @@ def seal(
 
     :raises BackupRecipientError: if there is no recipient, too many, or an impossible one
     :raises BackupKdfError: if a password's parameters are out of bounds
+    :raises BackupMalformedError: if the key's facts are more than a backup holds
     """
     if not 1 <= len(recipients) <= MAX_WAYS:
         raise BackupRecipientError(
@@ -70,10 +72,13 @@ def seal(
                     shares.append(mnemonics)
         data = encode_header(msgspec.structs.replace(bare, ways=tuple(made)))
         nonce = entropy(NONCE)
-        return data + nonce + AESGCM(body_key).encrypt(nonce, secret, data), shares
+        whole = data + nonce + AESGCM(body_key).encrypt(nonce, secret, data)
     finally:
         data_key[:] = bytes(len(data_key))
         body_key[:] = bytes(len(body_key))
+    # What could not be read again must not be taken for a backup.
+    parse(whole)
+    return whole, shares
 
 
 def open_with_password(container: Container, password: bytes | bytearray) -> bytearray:

@@ -8,7 +8,7 @@ from typing import Final
 
 from xmtp_tee.enclave.rates import Meter
 from xmtp_tee.enclave.records import KeyLimits, KeyRecord
-from xmtp_tee.wire.refusals import KeyExpiredError, KeyLimitError, RateLimitedError
+from xmtp_tee.wire.refusals import KeyLimitError, RateLimitedError
 
 MAX_BLOCK: Final = 1 << 16
 _KEPT: Final = 100_000
@@ -40,17 +40,12 @@ class Usage:
         self._meters: OrderedDict[str, tuple[KeyLimits, Meter]] = OrderedDict()
 
     def take(self, record: KeyRecord, now: int, reserve: Reserve) -> None:
-        """Count one use of a key that has limits.
+        """Count one use of a key that has limits, and whose time is not over.
 
-        :raises KeyExpiredError: if its time is over
         :raises RateLimitedError: if it is used too fast
         :raises KeyLimitError: if it is used up
         """
         limits = record.limits
-        if limits.expires_at is not None and now >= limits.expires_at:
-            raise KeyExpiredError(
-                "The key has expired", got=f"{record.id}, at {limits.expires_at}", expected=now
-            )
         if limits.rate_count is not None and limits.rate_seconds is not None:
             meter = self._meter(record, limits.rate_count, limits.rate_seconds)
             if not meter.take(now):

@@ -32,6 +32,9 @@ MAX_CHAIN_ID: Final = (1 << 63) - 37
 MAX_EXPIRY: Final = (1 << 40) - 1
 """The greatest expiry in unix seconds: the contracts pack it into 40 bits."""
 
+MAX_BACKUP: Final = 104 << 10
+"""Bytes of a sealed key: the largest container has 64 versions of an X-Wing key and eight ways in."""
+
 MAX_BATCH: Final = 256
 """Operations in one batch."""
 

@@ -11,11 +11,12 @@ from xmtp_tee import hpke
 from xmtp_tee.attestation.address import address_of_public_key, checksum_address
 from xmtp_tee.attestation.kinds import Provenance
 from xmtp_tee.backup import age, sealing
-from xmtp_tee.backup.container import Container, KeyFacts, VersionFacts, parse
+from xmtp_tee.backup.container import Container, KeyFacts, LimitFacts, VersionFacts, parse
 from xmtp_tee.backup.keystore import keystore
 from xmtp_tee.backup.passwords import require_password
 from xmtp_tee.backup.ways import ForPassword, ForPublicKey, ForShares, Recipient
 from xmtp_tee.enclave.operations.call import Call
+from xmtp_tee.enclave.operations.limits import require_limits
 from xmtp_tee.enclave.operations.making import require_exportable
 from xmtp_tee.enclave.private_keys import SECRET_SIZE, public_key, wiped
 from xmtp_tee.enclave.purposes import RULES, KeyOperation, KeyType, Purpose, require_allowed
@@ -68,6 +69,7 @@ def import_key(call: Call, operation: wire.ImportKey) -> wire.Key:
     facts = container.header.key
     key_type, purpose = _kind(facts)
     call.require_owner(facts.owner)
+    limits = require_limits(_asked(facts.limits), key_type, call.now)
     if operation.exportable:
         require_exportable(call)
     subject = b"import-key" + sha256(operation.container).digest()
@@ -89,6 +91,10 @@ def import_key(call: Call, operation: wire.ImportKey) -> wire.Key:
             label=operation.label or facts.label,
             older=tuple(KeyVersion(v.number, v.public_key, v.created_at) for v in facts.older),
             minimum_version=facts.minimum_version,
+            limits=limits,
+            uses=facts.limits.uses,
+            identity_updates=facts.identity_updates,
+            installations=facts.installations,
             releases=facts.releases and call.policy.keys.release_shared_secrets,
             exportable=operation.exportable,
             requests=call.tokens(),
@@ -99,6 +105,15 @@ def import_key(call: Call, operation: wire.ImportKey) -> wire.Key:
             draft.add(record, secret)
     call.key_id = record.id
     return key_view(record)
+
+
+def _asked(limits: LimitFacts) -> wire.Limits:
+    return wire.Limits(
+        expires_at=limits.expires_at,
+        max_uses=limits.max_uses,
+        rate_count=limits.rate_count,
+        rate_seconds=limits.rate_seconds,
+    )
 
 
 def _require_first(call: Call, owner: bytes | None) -> None:
@@ -211,6 +226,15 @@ def _facts(call: Call, record: KeyRecord) -> KeyFacts:
         pre_key_epoch=epoch,
         label=record.label,
         releases=record.releases,
+        limits=LimitFacts(
+            expires_at=record.limits.expires_at,
+            max_uses=record.limits.max_uses,
+            rate_count=record.limits.rate_count,
+            rate_seconds=record.limits.rate_seconds,
+            uses=record.uses,
+        ),
+        identity_updates=record.identity_updates,
+        installations=record.installations,
     )
 
 

@@ -36,6 +36,7 @@ from xmtp_tee.wire.refusals import (
     IdempotencyConflictError,
     KeyDeletedError,
     KeyDestroyedError,
+    KeyExpiredError,
     KeyVersionError,
 )
 
@@ -155,7 +156,10 @@ class Call:
     def active(self, key_id: str, operation: KeyOperation) -> KeyRecord:
         """Return the record of a key that allows ``operation`` and is in use.
 
+        An expired key may only get other limits.
+
         :raises KeyDeletedError: if it is deleted
+        :raises KeyExpiredError: if its time is over
         :raises XmtpTeeError: as :meth:`present`
         """
         record = self.present(key_id, operation)
@@ -165,6 +169,17 @@ class Call:
                 got=f"{record.id}, at {record.deleted_at}",
                 next_command=f"xmtp-tee keys restore {record.id}",
             )
+        expires_at = record.limits.expires_at
+        if (
+            expires_at is not None
+            and self.now >= expires_at
+            and operation is not KeyOperation.LIMIT
+        ):
+            raise KeyExpiredError(
+                "The key has expired",
+                got=f"{record.id}, at {expires_at}",
+                expected=f"before that, now {self.now} (unix seconds)",
+            )
         return record
 
     def use(self, key_id: str, operation: KeyOperation, version: int = 0) -> KeyRecord:
@@ -173,7 +188,7 @@ class Call:
         ``version``: the version to be used, 0 for the current one.
 
         :raises KeyVersionError: if the key keeps no such version, or refuses it
-        :raises KeyExpiredError: if its limits say so; KeyLimitError, RateLimitedError likewise
+        :raises KeyLimitError: if its limits say so; RateLimitedError likewise
         :raises XmtpTeeError: as :meth:`active`
         """
         record = self.active(key_id, operation)

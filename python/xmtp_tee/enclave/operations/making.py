@@ -74,7 +74,7 @@ def generate_key(call: Call, operation: wire.GenerateKey) -> wire.Key:
 
 def derive_installation_key(call: Call, operation: wire.DeriveInstallationKey) -> wire.Key:
     """Derive an installation key from an identity key by the device's id."""
-    identity = call.active(operation.identity_key_id, KeyOperation.DERIVE)
+    identity = call.use(operation.identity_key_id, KeyOperation.DERIVE)
     _require_derivable(identity, Purpose.INSTALLATION)
     rule = RULES[Purpose.INSTALLATION]
     derivation = Derivation(

@@ -6,6 +6,7 @@ from typing import Annotated, Final
 
 from msgspec import Meta
 
+from xmtp_tee.wire.limits import MAX_BACKUP
 from xmtp_tee.wire.messages.base import Bytes32, KeyId, Message, OptionalLabel
 
 SEALED_INPUT_INFO: Final = b"xmtp-tee/sealed-input/v1"
@@ -14,7 +15,7 @@ SEALED_INPUT_INFO: Final = b"xmtp-tee/sealed-input/v1"
 SEALED_OUTPUT_INFO: Final = b"xmtp-tee/sealed-output/v1"
 """HPKE's info for what the enclave seals to a client's reply key."""
 
-_Blob = Annotated[bytes, Meta(max_length=64 << 10)]
+_Blob = Annotated[bytes, Meta(max_length=MAX_BACKUP)]
 _Way = Annotated[str, Meta(pattern="^(password|shares|data-key|enclave)$")]
 _Format = Annotated[str, Meta(pattern="^(container|age|keystore)$")]
 
