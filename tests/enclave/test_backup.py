@@ -18,7 +18,9 @@ from xmtp_tee import hpke
 from xmtp_tee.backup.container import MAX_CONTAINER, MAX_WAYS, encode_header, parse
 from xmtp_tee.client.errors import EnclaveNotVerifiedError
 from xmtp_tee.client.models import KeyInfo
+from xmtp_tee.enclave.operations.call import Call
 from xmtp_tee.enclave.operations.lifecycle import MAX_VERSIONS
+from xmtp_tee.enclave.operations.wallet import _installations_of
 from xmtp_tee.enclave.service import Enclave
 from xmtp_tee.errors import XmtpTeeError
 from xmtp_tee.wire import messages as wire
@@ -138,6 +140,44 @@ def test_installation_key_is_the_same_after_a_restore(
     restored = other.import_from_backup(backup.data, password=PASSWORD)
     again = wire.DeriveInstallationKey(identity_key_id=restored.id, device_id="phone")
     assert other._call(again, wire.Key).public_key == before.public_key
+
+
+def test_restored_identity_has_its_installations_in_the_same_store(home: LoopbackKeys) -> None:
+    key = identity(home)
+    derive = wire.DeriveInstallationKey(identity_key_id=key.id, device_id="phone")
+    before = home._call(derive, wire.Key)
+    backup = home.export_encrypted(key.id, password=PASSWORD)
+    destroy(home, key.id)
+    restored = home.import_from_backup(backup.data, password=PASSWORD)
+    again = home._call(msgspec.structs.replace(derive, identity_key_id=restored.id), wire.Key)
+    assert again == msgspec.structs.replace(before, provenance="imported")
+    assert home._call(wire.GetKey(key_id=before.id), wire.Key) == again
+    store = home._enclave._parts.store
+    call = Call(home._enclave._parts, None, None, NOW, b"")  # type: ignore[arg-type]
+    assert _installations_of(call, OWNER) == {key.public_key, before.public_key}
+    store.verify()
+
+
+def test_installation_of_another_identity_is_not_given_out(home: LoopbackKeys) -> None:
+    """An owner who begins anew with another identity key has no installations of the old one."""
+    old = identity(home)
+    derive = wire.DeriveInstallationKey(identity_key_id=old.id, device_id="phone")
+    before = home._call(derive, wire.Key)
+    destroy(home, old.id)
+    new = identity(home)
+    again = home._call(msgspec.structs.replace(derive, identity_key_id=new.id), wire.Key)
+    assert again.public_key != before.public_key
+    call = Call(home._enclave._parts, None, None, NOW, b"")  # type: ignore[arg-type]
+    assert _installations_of(call, OWNER) == {new.public_key, again.public_key}
+
+
+def destroy(keys: LoopbackKeys, key_id: str) -> None:
+    """Without the waiting time, for which a test's clock does not wait."""
+    store = keys._enclave._parts.store
+    record = store.get(key_id)
+    gone = msgspec.structs.replace(record, destroyed_at=NOW, deleted_at=NOW, destroy_after=NOW)
+    with store.mutation() as draft:
+        draft.replace(gone, bytearray())
 
 
 @pytest.mark.parametrize(

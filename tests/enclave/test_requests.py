@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 import pytest
 
@@ -9,6 +11,7 @@ from tests.enclave.operating import Desk, own_policy
 from tests.enclave.support import OWNER, STRANGER
 from xmtp_tee.attestation.statements import KeyAttestation, require_signed_by
 from xmtp_tee.enclave.callers import Peer
+from xmtp_tee.enclave.operations.call import KEPT_TOKENS
 from xmtp_tee.policy.document import Caller, Grant
 from xmtp_tee.wire import messages as wire
 from xmtp_tee.wire.codec import decode_result, encode_body
@@ -100,6 +103,61 @@ def test_rotation_deletion_and_destruction_are_done_once(desk: Desk) -> None:
     destroy = wire.DestroyKey(key_id=key.id)
     destroyed = desk.ask(destroy, idempotency_key="x")
     assert desk.ask(destroy, idempotency_key="x") == destroyed
+
+
+def test_late_repetition_does_not_undo_what_came_after(desk: Desk) -> None:
+    """Attack: the host holds a request back and lets it come once more when limits were tightened."""
+    key = desk.make("mac")
+    wide = wire.UpdateKey(key_id=key.id, limits=wire.Limits(max_uses=1000))
+    desk.ask(wide, idempotency_key="wide")
+    tight = desk.ask(wire.UpdateKey(key_id=key.id, limits=wire.Limits(max_uses=1)))
+    assert desk.ask(wide, idempotency_key="wide") == tight
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda key: wire.UpdateKey(key_id=key.id, label="another"),
+        lambda key: wire.SetMinimumVersion(key_id=key.id, version=2),
+        lambda key: wire.TrimKey(key_id=key.id),
+    ],
+    ids=["update-key", "set-minimum-version", "trim-key"],
+)
+def test_change_under_a_used_idempotency_key_is_refused(
+    desk: Desk, change: Callable[[wire.Key], wire.Message]
+) -> None:
+    key = desk.make("mac")
+    desk.ask(wire.RotateKey(key_id=key.id))
+    before = desk.ask(wire.UpdateKey(key_id=key.id, label="one"), idempotency_key="k")
+    with pytest.raises(IdempotencyConflictError):
+        desk.ask(change(key), idempotency_key="k")
+    assert desk.ask(wire.GetKey(key_id=key.id)) == before
+
+
+def test_repeated_trim_destroys_nothing_that_became_old_since(desk: Desk) -> None:
+    key = desk.make("mac")
+    desk.ask(wire.RotateKey(key_id=key.id))
+    trim = wire.TrimKey(key_id=key.id)
+    desk.ask(trim, idempotency_key="t")
+    desk.ask(wire.SetMinimumVersion(key_id=key.id, version=2))
+    desk.ask(trim, idempotency_key="t")
+    versions = desk.ask(wire.GetVersions(key_id=key.id), wire.Versions).versions
+    assert [each.number for each in versions] == [1, 2]
+
+
+def test_birth_is_remembered_however_many_requests_come_after(desk: Desk) -> None:
+    make = wire.GenerateKey(purpose="mac", owner=OWNER)
+    key = desk.ask(make, idempotency_key="birth")
+    for number in range(20):
+        update = wire.UpdateKey(key_id=key.id, label=str(number))
+        desk.ask(update, idempotency_key=f"update {number}")
+    assert desk.ask(make, idempotency_key="birth").id == key.id
+    record = desk.enclave._parts.store.get(key.id)
+    assert record is not None
+    assert len(record.requests) == KEPT_TOKENS
+    for number in range(20 - KEPT_TOKENS + 1, 20):
+        update = wire.UpdateKey(key_id=key.id, label=str(number))
+        assert desk.ask(update, idempotency_key=f"update {number}").label == "19"
 
 
 def test_idempotency_key_of_another_caller_is_another(desk: Desk) -> None:

@@ -42,7 +42,7 @@ from xmtp_tee.wire.refusals import (
 
 ZERO_ADDRESS: Final = bytes(20)
 KEPT_TOKENS: Final = 8
-"""Idempotency tokens that a key remembers."""
+"""Idempotency tokens that a key remembers: the first, which may be its birth's, and the last."""
 
 
 class StoreMoved(Exception):
@@ -239,7 +239,10 @@ class Call:
         """Return the tokens that a key keeps after this request."""
         if self.idempotency_key is None:
             return before
-        return (*before, self._token() + self.request_digest[:16])[-KEPT_TOKENS:]
+        token = self._token() + self.request_digest[:16]
+        # The id of a key can follow from its first token: without it, its birth asked for again
+        # would look like another key's.
+        return (*before[:1], *before[1:][2 - KEPT_TOKENS :], token)
 
     def repeats(self, record: KeyRecord) -> bool:
         """Whether this request was granted on this key before, under its idempotency key.

@@ -77,6 +77,8 @@ def rotate_key(call: Call, operation: wire.RotateKey) -> wire.Key:
 def set_minimum_version(call: Call, operation: wire.SetMinimumVersion) -> wire.Key:
     """Refuse older versions from now on."""
     record = call.active(operation.key_id, KeyOperation.ROTATE)
+    if call.repeats(record):
+        return key_view(record)
     if not record.minimum_version <= operation.version <= record.version:
         raise KeyVersionError(
             "The minimum version only rises, up to the current one",
@@ -89,9 +91,11 @@ def set_minimum_version(call: Call, operation: wire.SetMinimumVersion) -> wire.K
 def trim_key(call: Call, operation: wire.TrimKey) -> wire.Key:
     """Destroy what lies below the minimum version."""
     record = call.active(operation.key_id, KeyOperation.ROTATE)
+    if call.repeats(record):
+        return key_view(record)
     kept = tuple(each for each in record.older if each.number >= record.minimum_version)
     gone = (len(record.older) - len(kept)) * SECRET_SIZE
-    if gone == 0:
+    if gone == 0 and call.idempotency_key is None:
         return key_view(record)
     made = _replace(record, older=kept, requests=call.tokens(record.requests))
     with (
@@ -156,6 +160,8 @@ def destroy_key(call: Call, operation: wire.DestroyKey) -> wire.Key:
 def update_key(call: Call, operation: wire.UpdateKey) -> wire.Key:
     """Change label and limits."""
     record = call.active(operation.key_id, KeyOperation.LIMIT)
+    if call.repeats(record):
+        return key_view(record)
     changes: dict[str, object] = {}
     if operation.label is not None:
         changes["label"] = operation.label

@@ -118,8 +118,14 @@ def _derived(
         present = call.store.get(key_id)
         if present is not None:
             call.key_id = key_id
-            _require_same(present, derivation, parent)
-            return key_view(call.active(key_id, KeyOperation.DELETE))
+            _require_same(call, present, derivation, parent)
+            present = call.active(key_id, KeyOperation.DELETE)
+            if present.provenance is not _provenance(parent) is Provenance.IMPORTED:
+                # The parent has come back from outside, and whoever had it can derive this one.
+                present = msgspec.structs.replace(present, provenance=Provenance.IMPORTED)
+                with call.mutation() as draft:
+                    draft.replace(present)
+            return key_view(present)
         if parent.children >= most:
             raise DerivationRefusedError(
                 "As many keys are derived from this one as there may be",
@@ -161,11 +167,15 @@ def _provenance(parent: KeyRecord) -> Provenance:
     return Provenance.DERIVED
 
 
-def _require_same(present: KeyRecord, derivation: Derivation, parent: KeyRecord) -> None:
-    if (present.purpose, present.path, present.derived_from) != (
+def _require_same(
+    call: Call, present: KeyRecord, derivation: Derivation, parent: KeyRecord
+) -> None:
+    # The parent may have been destroyed and imported again: then it has another id.
+    before = call.store.get(present.derived_from) if present.derived_from is not None else None
+    if (present.purpose, present.path, None if before is None else before.public_key) != (
         derivation.purpose,
         derivation.path,
-        parent.id,
+        parent.public_key,
     ):
         raise IdempotencyConflictError(
             "Another key has the derived key's id", got=f"{present.purpose} {present.id}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 import msgspec
@@ -189,10 +190,17 @@ def _installations_of(call: Call, owner: bytes) -> frozenset[bytes]:
     if identity is None:
         return frozenset()
     found = [identity]
-    after: int | None = 0
-    while after is not None:
-        derived, after = call.store.tagged(b"derived", bytes.fromhex(identity.id), after, _PAGE)
-        found += derived
+    # One that was destroyed and imported again has another id than the parent of its installations.
+    for parent in _all(call, b"identity", owner):
+        if parent.public_key == identity.public_key:
+            found += _all(call, b"derived", bytes.fromhex(parent.id))
     return frozenset(
         each.public_key for each in found if each.deleted_at is None and each.destroyed_at is None
     )
+
+
+def _all(call: Call, kind: bytes, value: bytes) -> Iterator[KeyRecord]:
+    after: int | None = 0
+    while after is not None:
+        page, after = call.store.tagged(kind, value, after, _PAGE)
+        yield from page
