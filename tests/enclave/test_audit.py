@@ -11,17 +11,23 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from tests.enclave.loopback import allow_backups
 from tests.enclave.operating import SELF, Scripted
 from tests.enclave.support import NOW, OWNER, FixedDriver, open_store
+from xmtp_tee import hpke
 from xmtp_tee.attestation.errors import CertificateInvalidError
 from xmtp_tee.attestation.statements import Receipt
-from xmtp_tee.audit import OK, RECOVERED, LogVerifier, decode_entry, verify_receipt
+from xmtp_tee.audit import BEGUN, OK, RECOVERED, LogVerifier, decode_entry, verify_receipt
 from xmtp_tee.enclave.audit.log import AuditLog
 from xmtp_tee.enclave.audit.segments import FileSegments
 from xmtp_tee.enclave.callers import Peer
+from xmtp_tee.enclave.records import KeyRecord
 from xmtp_tee.enclave.service import Enclave
 from xmtp_tee.enclave.session import Session
+from xmtp_tee.enclave.store import SealedStore
 from xmtp_tee.errors import XmtpTeeError
+from xmtp_tee.policy import encode_policy
+from xmtp_tee.policy.document import Caller, Grant, StoreRules
 from xmtp_tee.wire import messages as wire
 from xmtp_tee.wire.codec import (
     ServerMessageDecoder,
@@ -159,6 +165,123 @@ def test_change_without_an_answer_is_noted_at_the_next_start(office: Office) -> 
     office.open()
     office.enclave.flush()
     assert decode_entry(office.entries()[-1]).operation == RECOVERED
+
+
+def test_change_marks_no_entry_that_a_kill_can_lose(office: Office) -> None:
+    """The enclave dies between a change and the record of requests of the same turn."""
+    for operation in (wire.Ping(), wire.GenerateIdentityKey(owner=OWNER)):
+        office.enclave.answer(request(1, operation), NOW, SELF)
+    office.kill()
+    office.open()
+    office.enclave.flush()
+    assert [decode_entry(each).operation for each in office.entries()] == ["ping", RECOVERED]
+
+
+def test_change_marks_no_entry_that_a_power_cut_can_lose(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Entries of requests that changed nothing are written, but not forced to the disk."""
+    forced: dict[Path, bytes] = {}
+    real = FileSegments.sync
+
+    def sync(self: FileSegments) -> None:
+        real(self)
+        forced.update((path, path.read_bytes()) for path in files(office))
+
+    monkeypatch.setattr(FileSegments, "sync", sync)
+    office.ask(wire.Ping())
+    before = dict(forced)
+    office.ask(wire.Ping())
+    assert forced == before
+    office.enclave.answer(request(1, wire.GenerateIdentityKey(owner=OWNER)), NOW, SELF)
+    office.kill()
+    for path, content in forced.items():
+        path.write_bytes(content)
+    office.open()
+    assert [decode_entry(each).operation for each in office.entries()] == ["ping", "ping"]
+
+
+RECIPIENT = hpke.public_key(hpke.X25519_CHACHA20_POLY1305, bytes(range(32)))
+
+
+def leaving(office: Office) -> dict[str, wire.Message]:
+    """What cannot be called back, by its name."""
+    allow_backups(office.enclave)
+    present = office.enclave._parts.policy.policy
+    grant = Grant(
+        operations=("*", "apply-policy", "export-key", "export-recovery", "accept-wrap"),
+        owners=("*",),
+    )
+    policy = msgspec.structs.replace(
+        present,
+        version=present.version + 1,
+        callers=tuple(msgspec.structs.replace(each, grants=(grant,)) for each in present.callers),
+        store=StoreRules(recovery=(RECIPIENT.hex(),)),
+    )
+    office.enclave.handle(wire.ApplyPolicy(document=encode_policy(policy)), NOW)
+    key = office.enclave.handle(wire.GenerateIdentityKey(owner=OWNER, exportable=True), NOW)
+    assert isinstance(key, wire.Key)
+    return {
+        "export-key": wire.ExportKey(key_id=key.id, public_keys=(RECIPIENT,)),
+        "export-recovery": wire.ExportRecovery(recipient=RECIPIENT),
+        "accept-wrap": wire.AcceptWrap(provider="tdx/none", check=bytes(16), wrapped=bytes(60)),
+    }
+
+
+@pytest.mark.parametrize("name", ["export-key", "export-recovery", "accept-wrap"])
+def test_record_of_what_left_cannot_be_dropped(office: Office, name: str) -> None:
+    """Attack: the host has a key exported, kills the enclave and cuts the log's last entries."""
+    operation = leaving(office)[name]
+    office.enclave.flush()
+    before = files(office)[0].read_bytes()
+    epoch = office.enclave._parts.store.epoch
+    assert isinstance(office.ask(operation), wire.Reply)
+    rows = [decode_entry(each) for each in office.entries()][-2:]
+    assert [(row.operation, row.outcome) for row in rows] == [(name, BEGUN), (name, OK)]
+    assert rows[1].epoch == epoch + 1
+    assert {row.request for row in rows} == {hashlib.sha256(encode_body(operation)).digest()}
+    office.kill()
+    files(office)[0].write_bytes(before)
+    with pytest.raises(AuditTamperedError):
+        office.open()
+
+
+def test_nothing_leaves_while_its_record_cannot_be_written(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    operations = leaving(office)
+    office.enclave.flush()
+
+    def full(descriptor: int, data: bytes) -> int:
+        raise OSError(28, "No space left on device")
+
+    def touched(self: SealedStore, record: KeyRecord) -> None:
+        raise AssertionError("a private key was touched")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("xmtp_tee.enclave.audit.segments.os.write", full)
+        patched.setattr(SealedStore, "secret", touched)
+        for operation in operations.values():
+            with pytest.raises(AuditUnavailableError):
+                office.enclave.handle(operation, NOW)  # type: ignore[arg-type]
+    assert len(office.enclave._parts.store.wraps()) == 1
+
+
+def test_reserved_requests_mark_the_log_too(office: Office) -> None:
+    """Attack: the host cuts off what a caller did whose requests are counted."""
+    present = office.enclave._parts.policy.policy
+    guest = Caller(name="guest", uid=4242, grants=(), max_requests=2)
+    policy = msgspec.structs.replace(
+        present, version=present.version + 1, callers=(*present.callers, guest)
+    )
+    office.ask(wire.ApplyPolicy(document=encode_policy(policy)))
+    before = files(office)[0].read_bytes()
+    for _ in range(2):
+        office.ask(wire.Ping(), peer=Peer(uid=4242))
+    office.kill()
+    files(office)[0].write_bytes(before)
+    with pytest.raises(AuditTamperedError):
+        office.open()
 
 
 def files(office: Office) -> list[Path]:
@@ -309,6 +432,73 @@ def test_segments_follow_each_other_and_old_ones_may_go(
     for entry in entries:
         verifier.follow(entry)
     assert verifier.chain == audit.chain
+
+
+@pytest.mark.parametrize("left", [0, 1, 31])
+def test_segment_without_its_head_does_not_bar_the_start(
+    office: Office, monkeypatch: pytest.MonkeyPatch, left: int
+) -> None:
+    """The power goes while a segment begins, and the disk has its name without its bytes."""
+    monkeypatch.setattr("xmtp_tee.enclave.audit.log.SEGMENT_SIZE", 500)
+    office.make()
+    count = len(files(office))
+    while len(files(office)) == count:
+        office.ask(wire.Ping())
+    entries = office.entries()
+    office.kill()
+    newest = files(office)[-1]
+    newest.write_bytes(newest.read_bytes()[:left])
+    office.open()
+    assert office.entries() == entries
+    office.ask(wire.Ping())
+    office.make()
+    office.kill()
+    office.open()
+    assert office.entries()[: len(entries)] == entries
+
+
+def test_head_of_a_segment_is_on_disk_before_its_name(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forced: list[int] = []
+    fsync, rename = os.fsync, Path.rename
+
+    def recorded(descriptor: int) -> None:
+        fsync(descriptor)
+        forced.append(os.fstat(descriptor).st_ino)
+
+    def checked(self: Path, target: Path) -> Path:
+        assert self.stat().st_ino in forced
+        assert self.stat().st_size == 32
+        return rename(self, target)
+
+    monkeypatch.setattr(os, "fsync", recorded)
+    monkeypatch.setattr(Path, "rename", checked)
+    office.enclave._parts.audit._segments.begin(os.urandom(16), 100)
+    assert forced
+
+
+def test_segment_that_could_not_be_begun_is_begun_later(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("xmtp_tee.enclave.audit.log.SEGMENT_SIZE", 500)
+
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    def ping(times: int) -> None:
+        for _ in range(times):
+            office.ask(wire.Ping())
+
+    with monkeypatch.context() as patched:
+        patched.setattr("xmtp_tee.enclave.audit.segments.os.fsync", full)
+        with pytest.raises(AuditUnavailableError):
+            ping(30)
+    assert not list(office.folder.glob("*.draft"))
+    ping(30)
+    assert len(files(office)) > 2
+    counters = [decode_entry(each).counter for each in office.entries()]
+    assert counters == [*range(1, len(counters) + 1)]
 
 
 def test_missing_segment_in_the_middle_is_refused(

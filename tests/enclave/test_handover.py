@@ -27,6 +27,7 @@ from xmtp_tee.attestation.simulator import (
     development_root_certificate,
 )
 from xmtp_tee.attestation.workload import workload_id
+from xmtp_tee.audit import BEGUN, OK, decode_entry
 from xmtp_tee.client.key_manager import KeyManager
 from xmtp_tee.enclave.birth import give_birth
 from xmtp_tee.enclave.config import Limits
@@ -117,8 +118,11 @@ def enclave(old: Platform, new: Platform) -> Enclave:
 def test_approved_successor_gets_the_store_key_sealed_to_its_attested_key(
     enclave: Enclave, new: Platform
 ) -> None:
-    operation = asked(enclave, new)
+    operation, epoch = asked(enclave, new), enclave._parts.store.epoch
     handed = enclave.handle(operation, NOW)
+    assert enclave._parts.store.epoch == epoch + 1
+    entries = enclave._parts.audit._pending[-2:]
+    assert [decode_entry(each).outcome for each in entries] == [BEGUN, OK]
     assert isinstance(handed, wire.HandedOver)
     private, public = hpke.derive_key_pair(SUITE, bytes(32))
     aad = report_data(public, operation.nonce, handed.store_id)

@@ -18,6 +18,7 @@ from xmtp_tee.policy.document import Caller, Grant, KeyRules
 from xmtp_tee.wire import messages as wire
 from xmtp_tee.wire.refusals import (
     CallerLimitError,
+    CallerUnknownError,
     KeyLimitError,
     PolicyVersionError,
     ReleaseRefusedError,
@@ -104,6 +105,39 @@ def test_policy_of_one_is_in_force_at_the_other_at_once(two: tuple[Enclave, Encl
         key_of(first, "key-agreement", releases=True)
     with pytest.raises(PolicyVersionError):
         first.handle(wire.ApplyPolicy(document=encode_policy(loose)), NOW)
+
+
+def guests(*, version: int, **fields: object) -> wire.ApplyPolicy:
+    grant = Grant(operations=("*",), owners=("*",))
+    guest = Caller(name="guest", uid=4242, grants=(grant,), **fields)  # type: ignore[arg-type]
+    policy = own_policy(version, callers=(*own_policy().callers, guest))
+    return wire.ApplyPolicy(document=encode_policy(policy))
+
+
+def test_caller_that_is_struck_meanwhile_changes_nothing(two: tuple[Enclave, Enclave]) -> None:
+    """Attack: a request that is overtaken by the very policy that ends its caller's rights."""
+    first, second = two
+    first.handle(guests(version=1), NOW)
+    key = key_of(first)
+    strike = wire.ApplyPolicy(document=encode_policy(own_policy(2)))
+    overtake(first, second, strike)
+    with pytest.raises(CallerUnknownError):
+        first.handle(wire.RotateKey(key_id=key.id), NOW, Peer(uid=4242))
+    found = second.handle(wire.GetKey(key_id=key.id), NOW)
+    assert isinstance(found, wire.Key)
+    assert found.version == 1
+
+
+def test_overtaken_request_counts_once(two: tuple[Enclave, Enclave]) -> None:
+    first, second = two
+    first.handle(guests(version=1, max_requests=2), NOW)
+    key = key_of(first)
+    rotate = wire.RotateKey(key_id=key.id)
+    overtake(first, second, rotate, 3)
+    for _ in range(2):
+        first.handle(rotate, NOW, Peer(uid=4242))
+    with pytest.raises(CallerLimitError):
+        first.handle(rotate, NOW, Peer(uid=4242))
 
 
 def test_caller_makes_its_requests_at_both_together(two: tuple[Enclave, Enclave]) -> None:

@@ -10,6 +10,7 @@ the chain at checkpoints, which are entries themselves, and in receipts.
 """
 
 from xmtp_tee.audit.entry import (
+    BEGUN,
     CHECKPOINT,
     OK,
     RECOVERED,
@@ -22,6 +23,7 @@ from xmtp_tee.audit.entry import (
 from xmtp_tee.audit.verify import LogVerifier, verify_receipt
 
 __all__ = [
+    "BEGUN",
     "CHECKPOINT",
     "OK",
     "RECOVERED",

@@ -14,6 +14,11 @@ _DOMAIN: Final = b"xmtp-tee/audit/v1"
 OK: Final = "ok"
 """The outcome of what was granted; otherwise it is the code of the error."""
 
+BEGUN: Final = "begun"
+"""The outcome of an entry that is written before something leaves which cannot be called back: a key,
+or the store key. What came of it stands in an entry after it.
+"""
+
 CHECKPOINT: Final = "checkpoint"
 """The operation of an entry whose ``detail`` is the authority's signature over the log before it."""
 
@@ -29,7 +34,7 @@ class AuditEntry(msgspec.Struct, frozen=True, array_like=True):
     ``counter``: from 1. ``time``: unix seconds, by the enclave's clock. ``caller``: the policy's
     name for it, or what it claimed to be. ``key_id``: the key or handle that was used, or "".
     ``request``, ``result``: SHA-256 of the operation and of the result as they travelled; the
-    result of a refusal is empty. ``outcome``: ``ok`` or an error's code. ``epoch``: of the store
+    result of a refusal is empty. ``outcome``: ``ok``, ``begun`` or an error's code. ``epoch``: of the store
     afterwards. ``detail``: the signature of a checkpoint.
     """
 

@@ -67,16 +67,11 @@ class Access:
             for name in names:
                 self._owners[name] = _joined(self._owners.get(name, frozenset()), owners)
 
-    def require(self, operation: str, now: int, reserve: Reserve) -> Owners:
-        """Return whose keys the caller may touch with ``operation``, and count the request.
-
-        ``reserve``: asked for further requests of a caller that may make only so many; they are on
-        disk before the first of them is answered.
+    def granted(self, operation: str, now: int) -> Owners:
+        """Return whose keys the caller may touch with ``operation``.
 
         :raises CallerUnknownError: if the caller's time is over
         :raises CallerNotAllowedError: if there is no grant
-        :raises RateLimitedError: if the caller is too fast
-        :raises CallerLimitError: if the caller has made all its requests
         """
         if self._expires_at is not None and now >= self._expires_at:
             raise CallerUnknownError(
@@ -88,6 +83,19 @@ class Access:
                 got=f"caller {self.name}",
                 next_command="xmtp-tee policy show",
             )
+        return self._owners[operation]
+
+    def require(self, operation: str, now: int, reserve: Reserve) -> Owners:
+        """Return whose keys the caller may touch with ``operation``, and count the request.
+
+        ``reserve``: asked for further requests of a caller that may make only so many; they are on
+        disk before the first of them is answered.
+
+        :raises RateLimitedError: if the caller is too fast
+        :raises CallerLimitError: if the caller has made all its requests
+        :raises XmtpTeeError: as :meth:`granted`
+        """
+        owners = self.granted(operation, now)
         if self._meter is not None and not self._meter.take(now):
             raise RateLimitedError(
                 "The caller is too fast", got=self.name, expected=f"at most {self._meter}"
@@ -102,7 +110,7 @@ class Access:
                     expected=f"at most {self._most}",
                 )
             self._left -= 1
-        return self._owners[operation]
+        return owners
 
 
 class PolicyInForce:

@@ -199,12 +199,20 @@ class Enclave:
             if name == _BATCH:
                 result: wire.Result = self._batch(operation, now, peer, access, idempotency_key)
             else:
-                call = Call(self._parts, access, owners, now, digest, idempotency_key)
-                try:
-                    result = HANDLERS[type(operation)](call, operation)
-                except StoreMoved:
+                for _ in range(_ATTEMPTS):
                     call = Call(self._parts, access, owners, now, digest, idempotency_key)
-                    result = self._again(call, operation)
+                    try:
+                        result = HANDLERS[type(operation)](call, operation)
+                        break
+                    except StoreMoved:
+                        # Another enclave was faster, and may have changed the policy too.
+                        self._refresh()
+                        access = self._parts.policy.access(peer)
+                        owners = access.granted(name, now)  # type: ignore[arg-type]
+                else:
+                    raise StoreUnavailableError(
+                        "Other enclaves keep changing the store", got=f"{_ATTEMPTS} attempts"
+                    )
             body = encode_body(result)
             if len(body) > MAX_REPLY_BODY - _ENVELOPE:
                 raise FrameTooLargeError(
@@ -228,19 +236,6 @@ class Enclave:
         )
         return result, body
 
-    def _again(self, call: Call, operation: wire.Operation) -> wire.Result:
-        """Carry out an operation that another enclave over the same store has overtaken."""
-        for _ in range(_ATTEMPTS):
-            self._refresh()
-            call.epoch = self._parts.store.epoch
-            try:
-                return HANDLERS[type(operation)](call, operation)
-            except StoreMoved:
-                continue
-        raise StoreUnavailableError(
-            "Other enclaves keep changing the store", got=f"{_ATTEMPTS} attempts"
-        )
-
     def _reserve(self, caller: str, block: int, most: int) -> int:
         """Write down that a caller makes up to ``block`` further requests of ``most`` in all;
         return how many it may.
@@ -254,6 +249,7 @@ class Enclave:
             if granted:
                 counts[caller] = made + granted
                 draft.put_document(_REQUESTS, msgspec.msgpack.encode(counts))
+            self._parts.audit.mark(draft, self._parts.sign_statement, self._now)
         return granted
 
     def _batch(

@@ -26,6 +26,7 @@ from xmtp_tee.audit.entry import (
     encode_entry,
 )
 from xmtp_tee.enclave.audit.segments import MemorySegments, Segments
+from xmtp_tee.enclave.draft import Draft
 from xmtp_tee.enclave.records import AUDIT_DOCUMENT
 from xmtp_tee.enclave.store import SealedStore
 from xmtp_tee.wire.refusals import AuditTamperedError
@@ -70,6 +71,7 @@ class AuditLog:
         self._pending: list[bytes] = []
         self._chains: list[bytes] = []
         self._durable = False
+        self._unsynced = False
         self._checkpoint = counter
         self.epoch = 0
 
@@ -196,13 +198,14 @@ class AuditLog:
             first = self.counter - len(self._pending) + 1
             body = _encode((self._flushed, part))
             size = self._segments.append(self._store.seal_audit(body, self.log_id, first))
+            self._unsynced = True
             self._flushed = self._chains[len(part) - 1]
             del self._pending[: len(part)], self._chains[: len(part)]
             if size > SEGMENT_SIZE:
-                self._segments.sync()
+                self._sync()
                 self._segments.begin(self.log_id, first + len(part))
         if self._durable:
-            self._segments.sync()
+            self._sync()
             self._durable = False
 
     def checkpoint(self, sign: Signer, now: int) -> None:
@@ -219,15 +222,23 @@ class AuditLog:
         """Return the receipt of the newest entry."""
         return Receipt(self._store.store_id, self.log_id, self.counter, self.chain, entry)
 
-    def mark(self) -> bytes | None:
-        """Return the store's document with this log's mark renewed; None of a log in memory, which
-        nobody will look for.
+    def mark(self, draft: Draft, sign: Signer, now: int) -> None:
+        """Have a change of the store carry where this log stands. Nothing is marked of a log in
+        memory, which nobody will look for.
+
+        What the mark covers is on disk before: otherwise the store would know entries that an
+        interruption has lost, and no start would be possible any more.
+
+        :raises AuditUnavailableError: if it cannot be written; the change must not be made then
         """
         if isinstance(self._segments, MemorySegments):
-            return None
+            return
+        self.flush(sign, now)
+        if self._unsynced:
+            self._sync()
         marks = _marks(self._store) if self._store.shared else {}
         marks[self.log_id.hex()] = Mark(self.counter, self.chain)
-        return _encode(marks)
+        draft.put_document(DOCUMENT, _encode(marks))
 
     @property
     def first_kept(self) -> int:
@@ -269,6 +280,10 @@ class AuditLog:
             self.flush(sign, now)
         finally:
             self._segments.close()
+
+    def _sync(self) -> None:
+        self._segments.sync()
+        self._unsynced = False
 
     def _read(self, begin: int) -> Iterator[tuple[bytes, list[bytes]]]:
         """Yield (chain before, entries) of every frame from the segment ``begin`` on."""

@@ -16,7 +16,6 @@ from xmtp_tee.wire.refusals import AuditTamperedError, AuditUnavailableError
 
 MAGIC: Final = b"XTAUDIT\x01"
 HEAD_SIZE: Final = len(MAGIC) + 16 + 8
-MAX_FRAME: Final = 4 << 20
 _NAME: Final = re.compile(r"([0-9a-f]{16})\.audit")
 
 
@@ -140,9 +139,15 @@ class FileSegments:
                 self._descriptor = None
             draft = self._path(first).with_suffix(".draft")
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-            with open(os.open(draft, flags, 0o600), "wb") as file:  # noqa: PTH123
-                file.write(head)
-            draft.rename(self._path(first))
+            try:
+                with open(os.open(draft, flags, 0o600), "wb") as file:  # noqa: PTH123
+                    file.write(head)
+                    file.flush()
+                    os.fsync(file.fileno())
+                draft.rename(self._path(first))
+            except OSError:
+                draft.unlink(missing_ok=True)
+                raise
             self._open(first)
             self._sync_folder()
         except OSError as error:
@@ -193,10 +198,15 @@ class FileSegments:
         return self._descriptor
 
     def _newest_whole(self) -> None:
-        """Cut off a last frame whose write was interrupted: it was never answered."""
+        """Cut off a last frame whose write was interrupted, or drop a last segment that has not even
+        its head: nothing in them was ever answered.
+        """
         for draft in self._folder.glob("*.draft"):
             draft.unlink()
         firsts = self.firsts()
+        if firsts and self._path(firsts[-1]).stat().st_size < HEAD_SIZE:
+            self._path(firsts.pop()).unlink()
+            self._sync_folder()
         if not firsts:
             return
         path = self._path(firsts[-1])

@@ -47,6 +47,7 @@ def export_key(call: Call, operation: wire.ExportKey) -> wire.ExportedKey:
         )
     # The policy may have become stricter since the key's birth.
     require_exportable(call)
+    call.begin(operation, record.id)
     subject = b"export-key" + record.id.encode()
     with (
         _unsealed(call, operation.password, subject) as password,

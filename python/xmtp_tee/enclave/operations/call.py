@@ -18,7 +18,7 @@ import msgspec
 
 from xmtp_tee.attestation.address import checksum_address
 from xmtp_tee.attestation.drivers.base import Driver
-from xmtp_tee.enclave.audit.log import DOCUMENT as AUDIT_DOCUMENT
+from xmtp_tee.audit.entry import BEGUN
 from xmtp_tee.enclave.audit.log import AuditLog
 from xmtp_tee.enclave.callers import Access, Owners, PolicyInForce, require_owner
 from xmtp_tee.enclave.draft import Draft
@@ -31,6 +31,7 @@ from xmtp_tee.enclave.records import ID_SIZE, NO_LIMITS, KeyRecord, new_key_id
 from xmtp_tee.enclave.store import SealedStore
 from xmtp_tee.enclave.usage import Usage
 from xmtp_tee.policy.document import Policy
+from xmtp_tee.wire import messages as wire
 from xmtp_tee.wire.faults import KeyNotFoundError, OwnerInvalidError, RegistryInvalidError
 from xmtp_tee.wire.refusals import (
     IdempotencyConflictError,
@@ -223,9 +224,21 @@ class Call:
             if self.store.epoch != self.epoch:
                 raise StoreMoved
             yield draft
-            if (mark := self.parts.audit.mark()) is not None:
-                draft.put_document(AUDIT_DOCUMENT, mark)
+            self.parts.audit.mark(draft, self.parts.sign_statement, self.now)
         self.epoch = self.store.epoch
+
+    def begin(self, operation: wire.Operation, key_id: str = "") -> None:
+        """Record that something is about to leave which cannot be called back, so that nobody can
+        drop the record: the store itself marks it.
+
+        Everything that may refuse comes before, every private key after.
+        """
+        name = str(operation.__struct_config__.tag)
+        self.parts.audit.append(
+            self.now, self.access.name, name, key_id, self.request_digest, BEGUN, b""
+        )
+        with self.mutation():
+            pass
 
     # --- idempotency ------------------------------------------------------------------------------
 

@@ -48,6 +48,8 @@ def hand_over(call: Call, operation: wire.HandOver) -> wire.HandedOver:
         call.now,
     )
 
+    call.begin(operation)
+
     def entropy(size: int) -> bytes:
         buffer = bytearray(size)
         call.parts.entropy(buffer)
@@ -71,6 +73,7 @@ def export_recovery(call: Call, operation: wire.ExportRecovery) -> wire.WrapAcce
         raise SuccessorRefusedError(
             "The policy names no such recovery recipient", got=recipient, expected="store.recovery"
         )
+    call.begin(operation)
 
     def entropy(size: int) -> bytes:
         buffer = bytearray(size)
@@ -100,5 +103,6 @@ def accept_wrap(call: Call, operation: wire.AcceptWrap) -> wire.WrapAccepted:
         )
     if made.name in present:
         raise SuccessorRefusedError("This platform has a way in already", got=made.name)
+    call.begin(operation)
     call.store.put_wrap(made)
     return wire.WrapAccepted()
