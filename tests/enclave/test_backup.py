@@ -425,6 +425,43 @@ def test_sealed_password_serves_no_other_request(home: LoopbackKeys, other: Loop
     assert genuine(operation, wire.Key).public_key == key.public_key
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"public_keys": (PUBLIC,)},
+        {"successors": (PUBLIC,)},
+        {"shares": wire.ShareCount(2, 3), "reply_key": PUBLIC},
+        {"format": "keystore"},
+        {"key_id": None},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_sealed_password_serves_no_export_to_somebody_else(
+    home: LoopbackKeys, change: dict[str, object]
+) -> None:
+    """Attack: the host adds itself as a recipient to a request with a captured password."""
+    key, second = wallet(home), wallet(home)
+    operation = wire.ExportKey(key_id=key.id)
+    password = home._sealed(bytearray(PASSWORD.encode()), operation, True)
+    genuine = msgspec.structs.replace(operation, password=password)
+    if "key_id" in change:
+        change = {"key_id": second.id}
+    with pytest.raises(BackupDoesNotOpenError):
+        home._call(msgspec.structs.replace(genuine, **change), wire.ExportedKey)
+    home._call(genuine, wire.ExportedKey)
+
+
+def test_sealed_data_key_makes_no_exportable_key(home: LoopbackKeys, other: LoopbackKeys) -> None:
+    """Attack: the host has a key taken in so that it may leave again."""
+    backup = home.export_encrypted(wallet(home).id, password=PASSWORD)
+    operation = wire.ImportKey(backup.data, "password")
+    secret = other._sealed(bytearray(PASSWORD.encode()), operation, True)
+    for change in ({"exportable": True}, {"label": "another"}, {"way": "shares"}):
+        with pytest.raises(BackupDoesNotOpenError):
+            other._call(msgspec.structs.replace(operation, secret=secret, **change), wire.Key)
+    other._call(msgspec.structs.replace(operation, secret=secret), wire.Key)
+
+
 def test_owner_keeps_one_identity_key(home: LoopbackKeys) -> None:
     backup = home.export_encrypted(identity(home).id, password=PASSWORD)
     with pytest.raises(IdentityKeyExistsError):

@@ -10,7 +10,7 @@ from eth_account.messages import encode_typed_data
 from tests.enclave.operating import Desk, own_policy
 from xmtp_tee.policy import ChangeRule, Policy, encode_policy
 from xmtp_tee.policy.approval import approval_typed_data
-from xmtp_tee.policy.document import KeyRules
+from xmtp_tee.policy.document import KeyRules, TypedDataRule, WalletRules
 from xmtp_tee.policy.text import policy_digest
 from xmtp_tee.wire import messages as wire
 from xmtp_tee.wire.refusals import (
@@ -105,6 +105,41 @@ def test_approval_of_another_policy_or_enclave_is_none(desk: Desk) -> None:
     foreign = tuple(bytes(owner.sign_message(elsewhere).signature) for owner in OWNERS)
     with pytest.raises(PolicyApprovalError):
         desk.apply(wanted, foreign)
+
+
+def unfolding(leaf: str) -> Policy:
+    """A policy with a rule of some hundred bytes whose type has 10**8 leaves."""
+    names = "ABCDEFGH"
+    structs = [
+        f"{name}({','.join(f'{names[place + 1]} f{n}' for n in range(10))})"
+        for place, name in enumerate(names[:-1])
+    ]
+    text = "".join((*structs, f"H({leaf})"))
+    domain = {"chainId": "1", "verifyingContract": "0x" + "11" * 20}
+    rule = TypedDataRule(name="bomb", domain=domain, type=text, fields={})
+    return own_policy(2, wallet=WalletRules(typed_data=(rule,)))
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("leaf", ["uint256 x", ""], ids=["leaves", "empty structs"])
+def test_policy_that_unfolds_without_end_is_refused_at_once(desk: Desk, leaf: str) -> None:
+    """Attack: a small policy that keeps the enclave busy for hours."""
+    desk.apply(own_policy(1))
+    with pytest.raises(PolicyInvalidError, match="too many leaves"):
+        desk.apply(unfolding(leaf))
+
+
+def test_policy_is_not_even_checked_before_its_owners_approve_it(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.apply(own_policy(1, change=RULE))
+
+    def checked(policy: Policy) -> None:
+        raise AssertionError("work for nobody")
+
+    monkeypatch.setattr("xmtp_tee.enclave.operations.governance.check_policy", checked)
+    with pytest.raises(PolicyApprovalError):
+        desk.apply(own_policy(2))
 
 
 @pytest.mark.parametrize("bend", [lambda s: s[:64] + b"\x00", lambda s: bytes(65)])

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Final
 
+import msgspec
+
 from xmtp_tee import hpke
 from xmtp_tee.attestation.evidence import Attestation
 from xmtp_tee.attestation.judgement import WORKLOAD
@@ -21,7 +23,11 @@ from xmtp_tee.errors import ExitCode
 from xmtp_tee.verdict import Verdict
 from xmtp_tee.wire import messages as wire
 from xmtp_tee.wire.backup_faults import BackupRecipientError
-from xmtp_tee.wire.messages.backup import SEALED_INPUT_INFO, SEALED_OUTPUT_INFO
+from xmtp_tee.wire.messages.backup import (
+    SEALED_INPUT_INFO,
+    SEALED_OUTPUT_INFO,
+    sealed_input_data,
+)
 
 _SUITE: Final = hpke.X25519_CHACHA20_POLY1305
 
@@ -84,24 +90,24 @@ class Backups(EnclaveClient):
         :raises BackupRecipientError: if there is no way in, or an impossible one
         :raises BackupPasswordError: if the password is too short or too long
         """
-        aad = b"export-key" + key_id.encode()
         reply = os.urandom(32) if shares else None
         operation = wire.ExportKey(
             key_id=key_id,
-            password=None
-            if password is None
-            else self._sealed(password_bytes(password), aad, unverified_enclave),
             public_keys=tuple(public_keys),
             successors=tuple(successors),
             shares=None if shares is None else wire.ShareCount(*shares),
             reply_key=None if reply is None else hpke.public_key(_SUITE, reply),
         )
+        if password is not None:
+            sealed = self._sealed(password_bytes(password), operation, unverified_enclave)
+            operation = msgspec.structs.replace(operation, password=sealed)
         made = self._call(operation, wire.ExportedKey)
         parse(made.data)
         if reply is None:
             return Backup(made.data)
         if made.shares is None:
             raise EnclaveMismatchError("The shares did not come back")
+        aad = b"export-key" + key_id.encode()
         text = hpke.open_(
             _SUITE, made.shares.enc, reply, SEALED_OUTPUT_INFO, aad, made.shares.ciphertext
         )
@@ -125,9 +131,9 @@ class Backups(EnclaveClient):
         :raises BackupRecipientError: if it is no secp256k1 key
         :raises KeyNotExportableError: if the key may not leave
         """
-        aad = b"export-key" + key_id.encode()
-        sealed = self._sealed(password_bytes(password), aad, unverified_enclave)
-        operation = wire.ExportKey(key_id=key_id, format="keystore", password=sealed)
+        operation = wire.ExportKey(key_id=key_id, format="keystore")
+        sealed = self._sealed(password_bytes(password), operation, unverified_enclave)
+        operation = msgspec.structs.replace(operation, password=sealed)
         return self._call(operation, wire.ExportedKey).data
 
     def import_from_backup(
@@ -153,7 +159,6 @@ class Backups(EnclaveClient):
         :raises BackupKdfError: if its Argon2id parameters are out of bounds
         :raises EnclaveNotVerifiedError: if a secret would go to an enclave that was not verified
         """
-        aad = b"import-key" + sha256(data).digest()
         container = parse(data)
         way, secret = "enclave", None
         given = [each is not None for each in (password, shares, private_key)]
@@ -168,10 +173,12 @@ class Backups(EnclaveClient):
         operation = wire.ImportKey(
             container=data,
             way=way,
-            secret=None if secret is None else self._sealed(secret, aad, unverified_enclave),
             exportable=exportable,
             label=label,
         )
+        if secret is not None:
+            sealed = self._sealed(secret, operation, unverified_enclave)
+            operation = msgspec.structs.replace(operation, secret=sealed)
         key = KeyInfo.from_wire(self._call(operation, wire.Key))
         if key.public_key != container.header.key.public_key:
             raise EnclaveMismatchError("Another key came back than the backup's", got=key.id)
@@ -195,7 +202,9 @@ class Backups(EnclaveClient):
         public = hpke.public_key(hpke.X25519_CHACHA20_POLY1305, private_key)
         return sealing.unwrap_data_key(container, private_key, public)
 
-    def _sealed(self, secret: bytearray, aad: bytes, unverified: bool) -> wire.SealedInput:
+    def _sealed(
+        self, secret: bytearray, operation: wire.ExportKey | wire.ImportKey, unverified: bool
+    ) -> wire.SealedInput:
         try:
             if not (self._verified or unverified):
                 raise EnclaveNotVerifiedError(
@@ -203,8 +212,8 @@ class Backups(EnclaveClient):
                     expected="verify_attestation first, with the workloads that may have it",
                 )
             enc, ciphertext = hpke.seal(
-                _SUITE, self._connection.enclave.transport_key, SEALED_INPUT_INFO, aad,
-                bytes(secret), entropy=os.urandom,
+                _SUITE, self._connection.enclave.transport_key, SEALED_INPUT_INFO,
+                sealed_input_data(operation), bytes(secret), entropy=os.urandom,
             )  # fmt: skip
             return wire.SealedInput(enc, ciphertext)
         finally:

@@ -18,6 +18,11 @@ MAX_FIELDS: Final = 64
 MAX_DEPTH: Final = 8
 """Structs and arrays inside one another."""
 
+MAX_LEAVES: Final = 1024
+"""Of a type, with the structs on the way: structs that hold one another several times have
+exponentially many.
+"""
+
 _NAME: Final = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]{0,63}")
 _ARRAY: Final = re.compile(r"(.+)\[([1-9][0-9]{0,3})?\]")
 _STRUCT: Final = re.compile(r"([A-Za-z_$][A-Za-z0-9_$]*)\(([^()]*)\)")
@@ -116,12 +121,17 @@ def parse_type(text: str) -> tuple[str, dict[str, Struct]]:
 def leaves(primary: str, types: Types) -> dict[str, str]:
     """Return the atomic type of each leaf by its dotted name; arrays do not show in the name.
 
-    :raises TypedDataInvalidError: if structs lie too deep inside one another
+    :raises TypedDataInvalidError: if structs lie too deep inside one another, or the leaves are too
+        many
     """
     found: dict[str, str] = {}
     pending = [("", primary, 0)]
+    structs = 0
     while pending:
         prefix, name, depth = pending.pop()
+        structs += 1
+        if structs + len(found) > MAX_LEAVES:
+            raise TypedDataInvalidError("The type has too many leaves", expected=f"<= {MAX_LEAVES}")
         if depth > MAX_DEPTH:
             raise TypedDataInvalidError("The type is too deep", expected=f"<= {MAX_DEPTH} levels")
         for kind, field in types[name]:

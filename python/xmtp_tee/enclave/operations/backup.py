@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from hashlib import sha256
 
 from xmtp_tee import hpke
 from xmtp_tee.attestation.address import address_of_public_key, checksum_address
@@ -31,7 +30,11 @@ from xmtp_tee.wire.backup_faults import (
     KeyNotExportableError,
 )
 from xmtp_tee.wire.faults import IdentityKeyExistsError
-from xmtp_tee.wire.messages.backup import SEALED_INPUT_INFO, SEALED_OUTPUT_INFO
+from xmtp_tee.wire.messages.backup import (
+    SEALED_INPUT_INFO,
+    SEALED_OUTPUT_INFO,
+    sealed_input_data,
+)
 
 _SUITE = hpke.X25519_CHACHA20_POLY1305
 
@@ -48,9 +51,8 @@ def export_key(call: Call, operation: wire.ExportKey) -> wire.ExportedKey:
     # The policy may have become stricter since the key's birth.
     require_exportable(call)
     call.begin(operation, record.id)
-    subject = b"export-key" + record.id.encode()
     with (
-        _unsealed(call, operation.password, subject) as password,
+        _unsealed(call, operation.password, operation) as password,
         call.store.secret(record) as secret,
     ):
         match operation.format:
@@ -73,8 +75,7 @@ def import_key(call: Call, operation: wire.ImportKey) -> wire.Key:
     limits = require_limits(_asked(facts.limits), key_type, call.now)
     if operation.exportable:
         require_exportable(call)
-    subject = b"import-key" + sha256(operation.container).digest()
-    with _unsealed(call, operation.secret, subject) as given:
+    with _unsealed(call, operation.secret, operation) as given:
         opened = _opened(call, operation, container, given)
     with wiped(opened) as secret:
         _require_public_keys(facts, key_type, secret)
@@ -311,7 +312,7 @@ def _opened(
 
 @contextmanager
 def _unsealed(
-    call: Call, sealed: wire.SealedInput | None, subject: bytes
+    call: Call, sealed: wire.SealedInput | None, operation: wire.ExportKey | wire.ImportKey
 ) -> Iterator[bytearray | None]:
     """Lend what a client has sealed to the transport key for this very request."""
     if sealed is None:
@@ -319,10 +320,11 @@ def _unsealed(
         return
     transport = call.parts.transport
     require_allowed(transport.purpose, KeyOperation.OPEN_CHANNEL, transport.id)
+    data = sealed_input_data(operation)
     with call.store.secret(transport) as private:
         try:
             opened = hpke.open_(
-                _SUITE, sealed.enc, private, SEALED_INPUT_INFO, subject, sealed.ciphertext
+                _SUITE, sealed.enc, private, SEALED_INPUT_INFO, data, sealed.ciphertext
             )
         except hpke.HpkeError:
             raise BackupDoesNotOpenError(

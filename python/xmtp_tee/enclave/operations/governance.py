@@ -41,8 +41,9 @@ def apply_policy(call: Call, operation: wire.ApplyPolicy) -> wire.PolicyInForce:
             expected=present.version + 1,
             next_command="xmtp-tee policy show",
         )
-    check_policy(asked)
+    # Whoever may propose a policy gets no work out of the enclave before its owners want it.
     _require_approval(call, asked, operation.signatures)
+    check_policy(asked)
     with call.mutation() as draft:
         draft.put_document(DOCUMENT, operation.document)
     call.parts.policy = PolicyInForce(asked)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import Annotated, Final
 
+import msgspec
 from msgspec import Meta
 
 from xmtp_tee.wire.limits import MAX_BACKUP
@@ -23,7 +25,8 @@ _Format = Annotated[str, Meta(pattern="^(container|age|keystore)$")]
 class SealedInput(Message, frozen=True, tag="sealed-input"):
     """A secret for the enclave alone: HPKE (X25519, ChaCha20-Poly1305) to its transport key.
 
-    The associated data is the request's name and its subject, so that it serves no other request.
+    The associated data is :func:`sealed_input_data` of the operation: it serves this very request,
+    however often that is sent, and no other.
     """
 
     enc: Bytes32
@@ -47,7 +50,6 @@ class ShareCount(Message, frozen=True, tag="share-count"):
 class ExportKey(Message, frozen=True, tag="export-key"):
     """Seal a key for recipients; -> ``ExportedKey``.
 
-    ``password``: sealed, with ``export-key`` and the key's id as associated data.
     ``public_keys``: X25519 (32 bytes) or X-Wing (1,216). ``successors``: transport keys of other
     enclaves. ``shares`` are answered to ``reply_key`` (X25519). The format ``age`` takes
     ``age_recipients`` alone, ``keystore`` (secp256k1) a password alone.
@@ -78,8 +80,7 @@ class ImportKey(Message, frozen=True, tag="import-key"):
     """Take a key in from a container; -> ``Key``, whose provenance is ``imported`` for ever.
 
     ``way``: how it opens: ``password``, ``shares`` (joined by newlines) or ``data-key`` (32 bytes),
-    then ``secret`` holds it, sealed, with ``import-key`` and the container's SHA-256 as associated
-    data; or ``enclave``: with the enclave's own transport key.
+    then ``secret`` holds it, sealed; or ``enclave``: with the enclave's own transport key.
     """
 
     container: _Blob
@@ -87,3 +88,17 @@ class ImportKey(Message, frozen=True, tag="import-key"):
     secret: SealedInput | None = None
     exportable: bool = False
     label: OptionalLabel = ""
+
+
+_encode: Final = msgspec.msgpack.Encoder().encode
+
+
+def sealed_input_data(operation: ExportKey | ImportKey) -> bytes:
+    """Return the 32 bytes to which what is sealed for ``operation`` is bound: SHA-256 of the whole
+    operation, as MessagePack, without the sealed field.
+    """
+    if isinstance(operation, ExportKey):
+        bare: Message = msgspec.structs.replace(operation, password=None)
+    else:
+        bare = msgspec.structs.replace(operation, secret=None)
+    return sha256(_encode(bare)).digest()
