@@ -106,6 +106,8 @@ def test_star_does_not_include_administration(shared: Desk) -> None:
         with pytest.raises(CallerNotAllowedError):
             shared.ask(operation, wire.Message, APP_PEER)
     assert {"apply-policy", "get-policy", "read-audit"} <= ADMINISTRATIVE <= OPERATIONS
+    dangerous = ("apply-", "export-", "import-", "hand-over", "accept-")
+    assert {name for name in OPERATIONS if name.startswith(dangerous)} <= ADMINISTRATIVE
 
 
 def test_caller_without_grants_may_only_ask_what_tells_nothing() -> None:

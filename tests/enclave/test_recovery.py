@@ -174,6 +174,20 @@ def test_document_under_another_name_is_refused(sealed: Place) -> None:
     enclave.close()
 
 
+def test_recipient_that_the_policy_strikes_loses_its_way_in(sealed: Place) -> None:
+    enclave = open_enclave(sealed)
+    private, second = hpke.derive_key_pair(SUITE, b"\x02" * 32)
+    grant(enclave, (PUBLIC.hex(), second.hex()))
+    enclave.handle(wire.ExportRecovery(recipient=second), NOW)
+    assert len(enclave._parts.store.wraps()) == 3
+    grant(enclave, (second.hex(),))
+    assert len(enclave._parts.store.wraps()) == 2
+    enclave.close()
+    with pytest.raises(StoreSealedElsewhereError):
+        recovered(sealed, PRIVATE)
+    recovered(sealed, private)
+
+
 def test_other_key_recovers_nothing(sealed: Place) -> None:
     with pytest.raises(StoreSealedElsewhereError):
         recovered(sealed, b"\x01" * 32)

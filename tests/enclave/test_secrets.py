@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import os
 
+import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
 
 from tests.enclave.operating import Desk, hkdf, joined, own_policy
-from tests.enclave.support import OWNER
+from tests.enclave.support import NOW, OWNER
 from xmtp_tee import hpke
 from xmtp_tee.enclave.callers import Peer
-from xmtp_tee.enclave.handles import LIFETIME, MAX_HANDLES
+from xmtp_tee.enclave.handles import LIFETIME, MAX_HANDLES, Content
 from xmtp_tee.enclave.symmetric import SymmetricKey
 from xmtp_tee.policy.document import Caller, Grant, KeyRules
 from xmtp_tee.wire import messages as wire
@@ -24,6 +26,8 @@ from xmtp_tee.wire.refusals import (
     HandleKindError,
     HandleLimitError,
     HandleNotFoundError,
+    KeyDeletedError,
+    KeyExpiredError,
     MacInvalidError,
     PublicKeyInvalidError,
     PurposeInvalidError,
@@ -139,6 +143,9 @@ def test_own_public_key_as_peer_is_refused(desk: Desk) -> None:
     key = desk.make("key-agreement")
     with pytest.raises(PublicKeyInvalidError):
         desk.ask(wire.SharedSecret(key_id=key.id, peer=key.public_key, label="l"), wire.Handle)
+    other = key.public_key[:31] + bytes([key.public_key[31] ^ 0x80])
+    with pytest.raises(PublicKeyInvalidError, match="own"):
+        desk.ask(wire.SharedSecret(key_id=key.id, peer=other, label="l"), wire.Handle)
 
 
 @pytest.mark.parametrize("use", ["raw", "aead", "", "secret", "BYTES"])
@@ -168,6 +175,81 @@ def test_handle_goes_when_closed_expired_or_restarted(desk: Desk) -> None:
             desk.ask(wire.AeadSeal(key_id=handle.id, plaintext=b""), wire.Ciphertext)
         with pytest.raises(HandleNotFoundError):
             desk.ask(wire.CloseHandle(handle=handle.id), wire.Closed)
+
+
+def contents(desk: Desk) -> list[Content]:
+    own = desk.enclave._parts.handles._callers.values()
+    return [handle.content for handles in own for handle in handles.values()]
+
+
+def wiped(content: Content) -> bool:
+    if isinstance(content, SymmetricKey):
+        return not any(content._key)
+    return not any(content._exporter_secret) and not hasattr(content, "_cipher")
+
+
+def three_handles(desk: Desk, key: wire.Key, hpke_key: wire.Key) -> tuple[wire.Handle, ...]:
+    encapsulated, _ = hpke.setup_sender(
+        hpke.X25519_CHACHA20_POLY1305, hpke_key.public_key, b"", entropy=os.urandom
+    )
+    setup = wire.HpkeSetupRecipient(key_id=hpke_key.id, encapsulated=encapsulated)
+    sender = desk.ask(wire.HpkeSetupSender(recipient=PEER_PUBLIC), wire.HpkeSender)
+    return agree(desk, key), desk.ask(setup, wire.Handle), sender.handle
+
+
+def test_secrets_of_expired_handles_are_gone_with_the_next_request(desk: Desk) -> None:
+    three_handles(desk, desk.make("key-agreement"), desk.make("hpke"))
+    held = contents(desk)
+    assert len(held) == 3
+    desk.now += LIFETIME - 1
+    desk.ask(wire.Ping(), wire.Pong)
+    assert contents(desk) == held
+    desk.now += 1
+    desk.ask(wire.Ping(), wire.Pong)
+    assert contents(desk) == []
+    assert all(map(wiped, held))
+
+
+def test_handles_end_with_the_key_that_they_came_from(desk: Desk) -> None:
+    key, hpke_key = desk.make("key-agreement"), desk.make("hpke")
+    agreed, recipient, _ = three_handles(desk, key, hpke_key)
+    third, first, second = contents(desk)
+    desk.ask(wire.DeleteKey(key_id=key.id))
+    assert contents(desk) == [third, second]
+    desk.ask(wire.DeleteKey(key_id=hpke_key.id))
+    assert contents(desk) == [third]
+    assert wiped(first)
+    assert wiped(second)
+    for operation in (
+        wire.AeadSeal(key_id=agreed.id, plaintext=b""),
+        wire.HpkeOpenNext(handle=recipient.id, ciphertext=bytes(16)),
+    ):
+        with pytest.raises(HandleNotFoundError):
+            desk.ask(operation, wire.Message)
+
+
+def test_handle_is_of_no_use_when_its_key_expired_or_another_enclave_deleted_it(
+    desk: Desk,
+) -> None:
+    key = desk.make("key-agreement", limits=wire.Limits(expires_at=desk.now + 5))
+    handle = agree(desk, key)
+    seal = wire.AeadSeal(key_id=handle.id, plaintext=b"")
+    desk.ask(seal, wire.Ciphertext)
+    store = desk.enclave._parts.store
+    record = store.get(key.id)
+    assert record is not None
+    with store.mutation() as draft:
+        draft.replace(msgspec.structs.replace(record, deleted_at=NOW, destroy_after=NOW))
+    (held,) = contents(desk)
+    with pytest.raises(KeyDeletedError):
+        desk.ask(seal, wire.Ciphertext)
+    assert contents(desk) == []
+    assert wiped(held)
+    desk.ask(wire.RestoreKey(key_id=key.id))
+    seal = wire.AeadSeal(key_id=agree(desk, key).id, plaintext=b"")
+    desk.now += 5
+    with pytest.raises(KeyExpiredError):
+        desk.ask(seal, wire.Ciphertext)
 
 
 def test_handle_is_for_its_use_alone(desk: Desk) -> None:

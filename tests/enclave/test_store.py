@@ -105,6 +105,16 @@ TAMPERINGS: dict[str, tuple[str, ...]] = {
     "header's epoch changed": ("UPDATE head SET epoch = epoch - 1",),
     "wrap changed": ("UPDATE wraps SET wrapped = randomblob(length(wrapped))",),
     "trigger added": ("CREATE TRIGGER t AFTER INSERT ON keys BEGIN DELETE FROM head; END",),
+    "trigger added under a name like an index's": (
+        'CREATE TRIGGER "sqlite-autoindex-keys_1" AFTER INSERT ON keys BEGIN DELETE FROM head; END',
+    ),
+    "trigger added under an index's name": (
+        "CREATE TRIGGER t AFTER INSERT ON keys BEGIN DELETE FROM head; END",
+        "PRAGMA writable_schema = ON",
+        "UPDATE sqlite_schema SET name = 'sqlite_autoindex_keys_9', sql = replace(sql, 'TRIGGER t ', "
+        "'TRIGGER sqlite_autoindex_keys_9 ') WHERE name = 't'",
+    ),
+    "index added": ("CREATE INDEX sqlite$autoindex$x ON keys (epoch)",),
     "view added": ("CREATE VIEW v AS SELECT * FROM keys",),
 }
 

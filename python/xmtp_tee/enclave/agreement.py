@@ -30,15 +30,20 @@ def shared_secret(
     """Return the 32-byte secret for one use and label; the caller wipes it.
 
     :raises PublicKeyInvalidError: if ``peer`` is of low order (its shared secret would be zero for
-        everyone), or is ``public`` itself
+        everyone), or is ``public`` itself in whatever spelling
     """
-    if peer == public:
+    if _point(peer) == _point(public):
         raise PublicKeyInvalidError("The peer's public key is the key's own", got=peer.hex())
     secret = bytearray(SECRET_SIZE)
     with wiped(bytearray(exchange(private, peer))) as raw:
         info = joined(DOMAIN, use, label, *sorted((public, peer)))
         HKDF(hashes.SHA256(), SECRET_SIZE, b"", info).derive_into(raw, secret)
     return secret
+
+
+def _point(public: bytes) -> bytes:
+    """Return a public key as X25519 reads it: the top bit does not count (RFC 7748, section 5)."""
+    return public[:-1] + bytes([public[-1] & 0x7F]) if public else public
 
 
 def exchange(private: bytearray, peer: bytes) -> bytes:

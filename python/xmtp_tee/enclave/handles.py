@@ -1,6 +1,7 @@
 """Secrets in memory for one caller each: keys from shared secrets, and HPKE contexts.
 
-They go when they are closed, when their time is over, and when the enclave stops.
+They go when they are closed, when their time is over (with the first request after it), when the key
+that they came from is deleted, and when the enclave stops.
 """
 
 from __future__ import annotations
@@ -28,11 +29,12 @@ Content = SymmetricKey | SenderContext | RecipientContext
 
 @dataclass(frozen=True, slots=True)
 class Handle:
-    """``owner``: of the key that it came from, None for a sender's context."""
+    """``key_id``, ``owner``: of the key that it came from; None for a sender's context."""
 
     id: str
     caller: str
     kind: str
+    key_id: str | None
     owner: bytes | None
     expires_at: int
     content: Content
@@ -45,24 +47,30 @@ class Handles:
         self._callers: dict[str, OrderedDict[str, Handle]] = {}
 
     def open(
-        self, caller: str, kind: str, owner: bytes | None, content: Content, now: int
+        self,
+        caller: str,
+        kind: str,
+        key_id: str | None,
+        owner: bytes | None,
+        content: Content,
+        now: int,
     ) -> Handle:
-        """Keep ``content`` for ``caller``.
+        """Keep ``content``, which comes from a key of ``owner``, for ``caller``.
 
         :raises HandleLimitError: if the caller holds MAX_HANDLES
         """
         own = self._callers.setdefault(caller, OrderedDict())
-        while own and next(iter(own.values())).expires_at <= now:
-            _forget(own.popitem(last=False)[1])
         if len(own) >= MAX_HANDLES:
-            _forget_content(content)
+            content.close()
             raise HandleLimitError(
                 "The caller holds as many handles as it may",
                 got=len(own),
                 expected=f"fewer than {MAX_HANDLES}",
                 next_command="close-handle",
             )
-        made = Handle(PREFIX + os.urandom(16).hex(), caller, kind, owner, now + LIFETIME, content)
+        made = Handle(
+            PREFIX + os.urandom(16).hex(), caller, kind, key_id, owner, now + LIFETIME, content
+        )
         own[made.id] = made
         return made
 
@@ -74,8 +82,6 @@ class Handles:
         own = self._callers.get(caller)
         found = None if own is None else own.get(handle_id)
         if found is None or found.expires_at <= now:
-            if found is not None:
-                self.close(caller, handle_id)
             raise HandleNotFoundError("No handle of this caller has this id", got=repr(handle_id))
         return found
 
@@ -87,13 +93,27 @@ class Handles:
         found = self._callers.get(caller, OrderedDict()).pop(handle_id, None)
         if found is None:
             raise HandleNotFoundError("No handle of this caller has this id", got=repr(handle_id))
-        _forget(found)
+        found.content.close()
+
+    def expire(self, now: int) -> None:
+        """Forget every handle whose time is over. Costs a look at each caller's oldest."""
+        for own in self._callers.values():
+            while own and (oldest := next(iter(own.values()))).expires_at <= now:
+                del own[oldest.id]
+                oldest.content.close()
+
+    def close_of(self, key_id: str) -> None:
+        """Forget what came from a key."""
+        for own in self._callers.values():
+            for each in [each for each in own.values() if each.key_id == key_id]:
+                del own[each.id]
+                each.content.close()
 
     def close_all(self) -> None:
         """Forget everything."""
         for own in self._callers.values():
             for each in own.values():
-                _forget(each)
+                each.content.close()
         self._callers.clear()
 
 
@@ -106,12 +126,3 @@ def require_kind(handle: Handle, *kinds: str) -> None:
         raise HandleKindError(
             "The handle is for another use", got=handle.kind, expected=" or ".join(kinds)
         )
-
-
-def _forget(handle: Handle) -> None:
-    _forget_content(handle.content)
-
-
-def _forget_content(content: Content) -> None:
-    if isinstance(content, SymmetricKey):
-        content.close()

@@ -14,7 +14,6 @@ own two among them.
 from __future__ import annotations
 
 from collections.abc import Callable
-from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
@@ -24,14 +23,13 @@ from xmtp_tee.enclave.birth import give_birth
 from xmtp_tee.enclave.errors import ConfigurationError, StoreSealedElsewhereError
 from xmtp_tee.enclave.private_keys import Entropy, kernel_entropy, wipe, wiped
 from xmtp_tee.enclave.records import pack
-from xmtp_tee.enclave.sealing import CHECK_SIZE, KEY_SIZE, Wrap
+from xmtp_tee.enclave.sealing import KEY_SIZE, Wrap, recovery_check, recovery_name
 from xmtp_tee.enclave.storage.rows import RowStore
 from xmtp_tee.enclave.store import SealedStore
 from xmtp_tee.wire.store_faults import StoreTamperedError
 
 SUITE: Final = hpke.X25519_CHACHA20_POLY1305
 INFO: Final = b"xmtp-tee/recovery/v1"
-_WAY: Final = "recovery/"
 _PROVIDER: Final = "hpke/x25519"
 _ENC: Final = 32
 
@@ -43,7 +41,7 @@ def wrap_for_recovery(
 
     :raises HpkePublicKeyInvalidError: if it is none
     """
-    name, check = _name(recipient)
+    name, check = recovery_name(recipient), recovery_check(recipient)
     enc, sealed = hpke.seal(
         SUITE, recipient, INFO, pack(b"wrap", store_id), bytes(store_key), entropy=entropy
     )
@@ -73,7 +71,8 @@ def recover(
 
 def _store_key(rows: RowStore, private_key: bytearray) -> bytearray:
     store_id = rows.head().store_id
-    name, check = _name(hpke.public_key(SUITE, private_key))
+    recipient = hpke.public_key(SUITE, private_key)
+    name, check = recovery_name(recipient), recovery_check(recipient)
     found = [wrap for wrap in rows.wraps() if wrap.name == name and wrap.check == check]
     if len(found) != 1:
         raise StoreSealedElsewhereError(
@@ -109,8 +108,3 @@ def read_recovery_key(path: Path) -> bytearray:
         raise ConfigurationError("A recovery key has 32 bytes", got=f"another size: {path}")
     del buffer[KEY_SIZE:]
     return buffer
-
-
-def _name(recipient: bytes) -> tuple[str, bytes]:
-    check = sha256(recipient).digest()[:CHECK_SIZE]
-    return _WAY + check.hex(), check

@@ -42,6 +42,8 @@ KEK_VERSION: Final = 1
 MAX_WRAPS: Final = 16
 """Ways into one store."""
 _PLATFORM: Final = "platform/"
+RECOVERY: Final = "recovery/"
+"""How the names of recovery recipients' ways in begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,16 @@ class Wrap:
     def of_platform(cls, provider: str, check: bytes, wrapped: bytes) -> Wrap:
         """Return a platform's wrap under its name."""
         return cls(_PLATFORM + check.hex(), provider, check, wrapped)
+
+
+def recovery_check(recipient: bytes) -> bytes:
+    """Return the 16 bytes that stand for a recovery recipient, an X25519 public key."""
+    return hashlib.sha256(recipient).digest()[:CHECK_SIZE]
+
+
+def recovery_name(recipient: bytes) -> str:
+    """Return the name of a recovery recipient's way in."""
+    return RECOVERY + recovery_check(recipient).hex()
 
 
 def provider_of(driver: Driver) -> str:

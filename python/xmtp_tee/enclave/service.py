@@ -322,6 +322,7 @@ class Enclave:
         """
         if now > self._now:
             self._now = now
+            self._parts.handles.expire(now)
         return self._now
 
 

@@ -13,7 +13,7 @@ A copy of the WHOLE store that was put back or forked is noticed by whoever has 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, TypeVar
@@ -37,7 +37,13 @@ from xmtp_tee.enclave.integrity.tree import Tree
 from xmtp_tee.enclave.private_keys import Ed25519Signer, wiped
 from xmtp_tee.enclave.purposes import Purpose
 from xmtp_tee.enclave.records import ID_SIZE, SCHEMA, HeadBody, KeyRecord, pack, secret_data
-from xmtp_tee.enclave.sealing import Sealer, Wrap, unseal_store_key
+from xmtp_tee.enclave.sealing import (
+    RECOVERY,
+    Sealer,
+    Wrap,
+    recovery_name,
+    unseal_store_key,
+)
 from xmtp_tee.enclave.storage.rows import Head, Row, RowStore
 from xmtp_tee.wire.store_faults import StoreForkedError, StoreTamperedError, StoreUnavailableError
 
@@ -409,6 +415,15 @@ class SealedStore:
         """Add a way into the store, durably."""
         with self._rows.transaction():
             self._rows.put_wrap(wrap)
+
+    def withdraw_recovery(self, recipients: Iterable[bytes]) -> None:
+        """Remove the ways in of all recovery recipients but these (X25519 public keys). Only inside a
+        mutation.
+        """
+        kept = {recovery_name(recipient) for recipient in recipients}
+        for wrap in self._rows.wraps():
+            if wrap.name.startswith(RECOVERY) and wrap.name not in kept:
+                self._rows.remove_wrap(wrap.name)
 
     def anchored(self, anchor: Anchor) -> None:
         """Refuse a store that its anchor knows further on or elsewhere; and move the anchor with every

@@ -20,11 +20,19 @@ class _Context:
         self._suite = suite
         self._cipher: AeadCipher = suite.aead.cipher(key)
         self._base_nonce = int.from_bytes(base_nonce, "big")
-        self._exporter_secret = exporter_secret
+        self._exporter_secret = bytearray(exporter_secret)
         self._sequence = 0
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._suite.kem.name} at {self._sequence}>"
+
+    def close(self) -> None:
+        """Overwrite what is held in a buffer, and let go of the cipher, which wipes its own key; the
+        context cannot be used any more.
+        """
+        self._exporter_secret[:] = bytes(len(self._exporter_secret))
+        self._base_nonce = 0
+        del self._cipher
 
     @property
     def sequence(self) -> int:

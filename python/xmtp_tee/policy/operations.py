@@ -9,10 +9,12 @@ from xmtp_tee.wire import messages as wire
 OPERATIONS: Final = frozenset(str(kind.__struct_config__.tag) for kind in get_args(wire.Operation))
 """Every operation, by its name on the wire."""
 
-ADMINISTRATIVE: Final = frozenset({"apply-policy", "get-policy", "read-audit"}) | frozenset(
-    name
-    for name in OPERATIONS
-    if name.startswith(("export-", "import-", "hand-over", "backup-", "accept-", "open-recovery"))
+ADMINISTRATIVE: Final = frozenset(
+    {
+        *("apply-policy", "get-policy", "read-audit"),
+        *("export-key", "import-key", "export-recovery"),
+        *("hand-over-challenge", "hand-over", "accept-wrap"),
+    }
 )
 """Operations that ``*`` does not include: they must be granted by name."""
 

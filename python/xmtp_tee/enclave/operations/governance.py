@@ -46,6 +46,7 @@ def apply_policy(call: Call, operation: wire.ApplyPolicy) -> wire.PolicyInForce:
     check_policy(asked)
     with call.mutation() as draft:
         draft.put_document(DOCUMENT, operation.document)
+        call.store.withdraw_recovery(bytes.fromhex(each) for each in asked.store.recovery)
     call.parts.policy = PolicyInForce(asked)
     return _view(asked)
 

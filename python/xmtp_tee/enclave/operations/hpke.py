@@ -9,7 +9,7 @@ from typing import Final
 from xmtp_tee import hpke
 from xmtp_tee.enclave.handles import require_kind
 from xmtp_tee.enclave.operations.call import Call
-from xmtp_tee.enclave.operations.sharing import handle_of, opened
+from xmtp_tee.enclave.operations.sharing import RECIPIENT, handle_of, opened
 from xmtp_tee.enclave.purposes import KeyOperation, KeyType
 from xmtp_tee.wire import messages as wire
 from xmtp_tee.wire.refusals import (
@@ -19,7 +19,6 @@ from xmtp_tee.wire.refusals import (
 )
 
 SENDER: Final = "hpke-sender"
-RECIPIENT: Final = "hpke-recipient"
 
 _SUITES: Final = {
     (suite.kem, suite.aead): suite
@@ -77,7 +76,7 @@ def setup_sender(call: Call, operation: wire.HpkeSetupSender) -> wire.HpkeSender
 def setup_recipient(call: Call, operation: wire.HpkeSetupRecipient) -> wire.Handle:
     """Begin the context of messages to a key that lives here."""
     context = _recipient(call, operation)
-    return opened(call, RECIPIENT, call.find(operation.key_id).owner, context)
+    return opened(call, RECIPIENT, call.find(operation.key_id), context)
 
 
 def seal_next(call: Call, operation: wire.HpkeSealNext) -> wire.Ciphertext:

@@ -123,7 +123,9 @@ def delete_key(call: Call, operation: wire.DeleteKey) -> wire.Key:
             expected=f"at least {shortest} s",
             next_command="xmtp-tee policy show",
         )
-    return _replaced(call, record, deleted_at=call.now, destroy_after=call.now + waiting)
+    deleted = _replaced(call, record, deleted_at=call.now, destroy_after=call.now + waiting)
+    call.parts.handles.close_of(record.id)
+    return deleted
 
 
 def restore_key(call: Call, operation: wire.RestoreKey) -> wire.Key:

@@ -9,9 +9,15 @@ from xmtp_tee.enclave.handles import Content, Handle
 from xmtp_tee.enclave.operations.call import Call
 from xmtp_tee.enclave.private_keys import wiped
 from xmtp_tee.enclave.purposes import KeyOperation, KeyType
+from xmtp_tee.enclave.records import KeyRecord
 from xmtp_tee.enclave.symmetric import SymmetricKey
 from xmtp_tee.wire import messages as wire
-from xmtp_tee.wire.refusals import PurposeInvalidError, ReleaseRefusedError
+from xmtp_tee.wire.refusals import (
+    KeyDeletedError,
+    KeyDestroyedError,
+    PurposeInvalidError,
+    ReleaseRefusedError,
+)
 
 BYTES: Final = "bytes"
 USES: Final = {
@@ -20,6 +26,13 @@ USES: Final = {
     "mac": KeyType.HMAC_SHA256,
 }
 """What a shared secret may be used for under a handle; each gives another secret."""
+
+
+RECIPIENT: Final = "hpke-recipient"
+"""The kind of a handle to a recipient's context of HPKE."""
+
+_SOURCES: Final = {RECIPIENT: KeyOperation.HPKE_OPEN}
+"""What the key did from which a handle of a kind came; otherwise it agreed."""
 
 
 def agree(call: Call, operation: wire.SharedSecret) -> wire.Handle | wire.SecretBytes:
@@ -50,7 +63,7 @@ def agree(call: Call, operation: wire.SharedSecret) -> wire.Handle | wire.Secret
     ):
         if operation.use == BYTES:
             return wire.SecretBytes(secret=bytes(secret))
-        return opened(call, operation.use, record.owner, SymmetricKey(USES[operation.use], secret))
+        return opened(call, operation.use, record, SymmetricKey(USES[operation.use], secret))
 
 
 def close_handle(call: Call, operation: wire.CloseHandle) -> wire.Closed:
@@ -60,9 +73,10 @@ def close_handle(call: Call, operation: wire.CloseHandle) -> wire.Closed:
     return wire.Closed()
 
 
-def opened(call: Call, kind: str, owner: bytes | None, content: Content) -> wire.Handle:
-    """Keep ``content`` for the caller, and return its handle."""
-    made = call.parts.handles.open(call.access.name, kind, owner, content, call.now)
+def opened(call: Call, kind: str, key: KeyRecord | None, content: Content) -> wire.Handle:
+    """Keep ``content``, which came from ``key``, for the caller, and return its handle."""
+    key_id, owner = (None, None) if key is None else (key.id, key.owner)
+    made = call.parts.handles.open(call.access.name, kind, key_id, owner, content, call.now)
     return wire.Handle(id=made.id, kind=made.kind, expires_at=made.expires_at)
 
 
@@ -71,8 +85,17 @@ def handle_of(call: Call, handle_id: str) -> Handle:
 
     :raises HandleNotFoundError: if there is none
     :raises CallerNotAllowedError: if the owner is not granted (any more)
+    :raises XmtpTeeError: as :meth:`Call.active`, if the key that it came from is not in use any more
     """
     call.key_id = handle_id
     found = call.parts.handles.get(call.access.name, handle_id, call.now)
     call.require_owner(found.owner)
+    if found.key_id is not None:
+        try:
+            call.active(found.key_id, _SOURCES.get(found.kind, KeyOperation.AGREE))
+        except (KeyDeletedError, KeyDestroyedError):
+            # Deleted by another enclave over the same store, which does not know this handle.
+            call.parts.handles.close_of(found.key_id)
+            raise
+        call.key_id = handle_id
     return found
