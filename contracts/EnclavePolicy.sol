@@ -7,6 +7,7 @@ import {AssuranceLevel, PlatformJudgement, TcbStatus, TeeKind} from "./interface
 import {IEnclavePolicy, Workload} from "./interfaces/IEnclavePolicy.sol";
 import {IPolicyAdministration} from "./interfaces/IPolicyAdministration.sol";
 import {PolicyAdministration} from "./policy/PolicyAdministration.sol";
+import {TeeKinds} from "./policy/TeeKinds.sol";
 
 /// @title EnclavePolicy
 /// @notice Which code is trusted, on which platforms; see {IEnclavePolicy}.
@@ -23,10 +24,13 @@ contract EnclavePolicy is IEnclavePolicy, PolicyAdministration {
         string source;
     }
 
-    /// @dev How many denials are in force. While there are none, a judgement reads this one word and no more.
-    struct DenialCounts {
-        uint128 platforms;
-        uint128 families;
+    /// @dev How many denials are in force, and how many of which kinds must stand. While nothing is denied and nothing
+    /// demanded, a judgement reads this one word and no more.
+    struct Restrictions {
+        uint112 platforms;
+        uint112 families;
+        uint8 requiredKinds;
+        uint8 kinds;
     }
 
     bytes32 private constant ANY_ADVISORIES = keccak256("xmtp-tee/policy/any-advisories");
@@ -38,7 +42,7 @@ contract EnclavePolicy is IEnclavePolicy, PolicyAdministration {
     /// @dev The same workloads, for those who want to see them all; no judgement reads it.
     EnumerableSet.Bytes32Set private _workloadIds;
     mapping(bytes32 exceptionId => uint64 until) private _exceptions;
-    DenialCounts private _denials;
+    Restrictions private _restrictions;
     mapping(TeeKind tee => mapping(bytes16 instance => bool denied)) private _deniedPlatforms;
     mapping(TeeKind tee => mapping(bytes16 family => bool denied)) private _deniedFamilies;
 
@@ -100,7 +104,7 @@ contract EnclavePolicy is IEnclavePolicy, PolicyAdministration {
         _requirePlatformId(tee, instance);
         if (_deniedPlatforms[tee][instance]) revert PlatformAlreadyDenied(tee, instance);
         _deniedPlatforms[tee][instance] = true;
-        ++_denials.platforms;
+        ++_restrictions.platforms;
         emit PlatformDenialAdded(tee, instance);
     }
 
@@ -108,7 +112,7 @@ contract EnclavePolicy is IEnclavePolicy, PolicyAdministration {
     function allowPlatform(TeeKind tee, bytes16 instance) external addition {
         if (!_deniedPlatforms[tee][instance]) revert PlatformNotDenied(tee, instance);
         delete _deniedPlatforms[tee][instance];
-        --_denials.platforms;
+        --_restrictions.platforms;
         emit PlatformDenialLifted(tee, instance);
     }
 
@@ -117,7 +121,7 @@ contract EnclavePolicy is IEnclavePolicy, PolicyAdministration {
         _requirePlatformId(tee, family);
         if (_deniedFamilies[tee][family]) revert FamilyAlreadyDenied(tee, family);
         _deniedFamilies[tee][family] = true;
-        ++_denials.families;
+        ++_restrictions.families;
         emit FamilyDenialAdded(tee, family);
     }
 
@@ -125,8 +129,27 @@ contract EnclavePolicy is IEnclavePolicy, PolicyAdministration {
     function allowFamily(TeeKind tee, bytes16 family) external addition {
         if (!_deniedFamilies[tee][family]) revert FamilyNotDenied(tee, family);
         delete _deniedFamilies[tee][family];
-        --_denials.families;
+        --_restrictions.families;
         emit FamilyDenialLifted(tee, family);
+    }
+
+    // --- several kinds -------------------------------------------------------------------------------
+
+    /// @inheritdoc IEnclavePolicy
+    function demandKinds(uint8 required, uint8 kinds) external onlyOwner {
+        _checkDemand(required, kinds);
+        (uint8 currently, uint8 current) = teeDemand();
+        // Of `required` kinds that count, so many at most did not count before; the others did.
+        if (currently != 0 && required < currently + TeeKinds.count(kinds & ~current)) {
+            revert DemandWouldLoosen(required, kinds, currently, current);
+        }
+        _setDemand(required, kinds);
+    }
+
+    /// @inheritdoc IEnclavePolicy
+    function relaxKinds(uint8 required, uint8 kinds) external addition {
+        _checkDemand(required, kinds);
+        _setDemand(required, kinds);
     }
 
     // --- views ---------------------------------------------------------------------------------------
@@ -208,6 +231,11 @@ contract EnclavePolicy is IEnclavePolicy, PolicyAdministration {
     }
 
     /// @inheritdoc IEnclavePolicy
+    function teeDemand() public view returns (uint8 required, uint8 kinds) {
+        return (_restrictions.requiredKinds, _restrictions.kinds);
+    }
+
+    /// @inheritdoc IEnclavePolicy
     function isWorkloadTrusted(bytes32 id) public view returns (bool trusted) {
         return _workloads[id].level != AssuranceLevel.NONE;
     }
@@ -237,7 +265,26 @@ contract EnclavePolicy is IEnclavePolicy, PolicyAdministration {
             (TeeKind tee, bytes16 platformId) = abi.decode(arguments, (TeeKind, bytes16));
             return abi.encodeWithSelector(selector, tee, platformId);
         }
+        if (selector == IEnclavePolicy.relaxKinds.selector) {
+            (uint8 required, uint8 kinds) = abi.decode(arguments, (uint8, uint8));
+            _checkDemand(required, kinds);
+            return abi.encodeCall(IEnclavePolicy.relaxKinds, (required, kinds));
+        }
         return super._canonicalAddition(selector, arguments);
+    }
+
+    function _setDemand(uint8 required, uint8 kinds) private {
+        (uint8 currently, uint8 current) = teeDemand();
+        if (required == currently && kinds == current) revert DemandUnchanged(required, kinds);
+        (_restrictions.requiredKinds, _restrictions.kinds) = (required, kinds);
+        emit KindsDemanded(required, kinds);
+    }
+
+    /// @dev No demand has one form: none of no kinds.
+    function _checkDemand(uint8 required, uint8 kinds) private pure {
+        if (kinds & ~TeeKinds.ALL != 0 || required > TeeKinds.count(kinds) || (required == 0) != (kinds == 0)) {
+            revert DemandInvalid(required, kinds);
+        }
     }
 
     function _checkWorkload(bytes32 id, AssuranceLevel level, string memory source) private pure {
@@ -258,7 +305,7 @@ contract EnclavePolicy is IEnclavePolicy, PolicyAdministration {
     function _refusal(bytes32 id, TeeKind tee, PlatformJudgement calldata judgement) private view returns (bytes4) {
         WorkloadRecord storage record = _workloads[id];
         if (record.level == AssuranceLevel.NONE) return WorkloadNotTrusted.selector;
-        (uint128 platforms, uint128 families) = (_denials.platforms, _denials.families);
+        (uint112 platforms, uint112 families) = (_restrictions.platforms, _restrictions.families);
         if (platforms != 0 && _deniedPlatforms[tee][judgement.instance]) return PlatformDenied.selector;
         if (families != 0 && _deniedFamilies[tee][judgement.family]) return FamilyDenied.selector;
         // The vendor calls only UP_TO_DATE free of known weaknesses.

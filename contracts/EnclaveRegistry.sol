@@ -14,13 +14,14 @@ import {AssuranceLevel, AttestedReport, TeeKind} from "./interfaces/AttestationT
 import {IAttestationRouter} from "./interfaces/IAttestationRouter.sol";
 import {IEnclavePolicy} from "./interfaces/IEnclavePolicy.sol";
 import {Enclave, EnclaveState, IEnclaveRegistry} from "./interfaces/IEnclaveRegistry.sol";
+import {TeeKinds} from "./policy/TeeKinds.sol";
 
 /// @title EnclaveRegistry
 /// @notice Which enclaves are attested now; see {IEnclaveRegistry}.
 /// @dev Evidence, policy and clock decide. The policy's owner can end an authority, and do nothing else here.
 contract EnclaveRegistry is IEnclaveRegistry, EvidenceRouting, EIP712, ERC165 {
-    /// @dev Two words; the first alone decides {requireAttested}. The time of attestation is the expiry less the
-    /// lifetime, which is fixed.
+    /// @dev One attestation, two words; the first word of the first attestation alone decides {requireAttested}. The
+    /// time of attestation is the expiry less the lifetime, which is fixed.
     struct EnclaveRecord {
         EnclaveWord word;
         bytes32 workload;
@@ -44,7 +45,10 @@ contract EnclaveRegistry is IEnclaveRegistry, EvidenceRouting, EIP712, ERC165 {
     uint64 private immutable ATTESTATION_TTL;
     AssuranceLevel private immutable ASSURANCE_CEILING;
 
+    /// @dev The first attestation of an authority, and whether the authority has ended. Its kind never changes.
     mapping(address authority => EnclaveRecord record) private _enclaves;
+    /// @dev Attestations by further kinds. They end with the authority, which only the record above says.
+    mapping(address authority => mapping(TeeKind tee => EnclaveRecord record)) private _further;
 
     /// @notice Fixes verifier, policy and both lifetimes for ever.
     /// @dev Reverts: NotAContract, MaxBlockAgeOutOfRange, AttestationTtlOutOfRange.
@@ -81,18 +85,20 @@ contract EnclaveRegistry is IEnclaveRegistry, EvidenceRouting, EIP712, ERC165 {
     function attest(address authority, bytes32 transportKey, uint64 blockNumber, bytes calldata evidence) external {
         if (authority == address(0)) revert AuthorityIsZero();
         BlockHistory.requireRecent(blockNumber, MAX_BLOCK_AGE);
-        EnclaveRecord storage record = _enclaves[authority];
+        EnclaveWord first = _enclaves[authority].word;
+        _requireNotEnded(authority, first);
+        TeeKind tee = _evidenceKind(evidence);
+        EnclaveRecord storage record = _recordOf(authority, first, tee);
         EnclaveWord current = record.word;
-        if (!current.isNone()) {
-            _requireNotEnded(authority, current);
-            if (blockNumber <= current.blockNumber()) revert AttestationNotNewer(blockNumber, current.blockNumber());
+        if (!current.isNone() && blockNumber <= current.blockNumber()) {
+            revert AttestationNotNewer(blockNumber, current.blockNumber());
         }
         bytes32 expected = bindingDigest(authority, transportKey, blockNumber, BlockHistory.hashOf(blockNumber));
 
-        AttestedReport memory report = _verify(evidence);
+        AttestedReport memory report = _verify(tee, evidence);
         if (report.reportDataTail != bytes32(0)) revert ReportDataTailNotZero(report.reportDataTail);
         if (report.reportDataHead != expected) revert ReportDataMismatch(report.reportDataHead, expected);
-        POLICY.requireAcceptable(report.workload, report.tee, report.judgement);
+        POLICY.requireAcceptable(report.workload, tee, report.judgement);
 
         uint64 expiresAt;
         unchecked {
@@ -100,13 +106,13 @@ contract EnclaveRegistry is IEnclaveRegistry, EvidenceRouting, EIP712, ERC165 {
             expiresAt = uint64(block.timestamp) + ATTESTATION_TTL;
         }
         // 40 bits suffice: the block is in the past, the expiry at most a year ahead.
-        record.word = EnclaveWords.attested(report.platform, blockNumber, expiresAt, report.tee);
+        record.word = EnclaveWords.attested(report.platform, blockNumber, expiresAt, tee);
         record.workload = report.workload;
         emit EnclaveAttested(
             authority,
             report.workload,
             report.platform,
-            report.tee,
+            tee,
             report.judgement.status,
             report.judgement.advisories,
             transportKey,
@@ -118,15 +124,23 @@ contract EnclaveRegistry is IEnclaveRegistry, EvidenceRouting, EIP712, ERC165 {
     /// @inheritdoc IEnclaveRegistry
     // NOTE: open to everyone. The failure must be definite and present, so the caller decides nothing.
     function invalidate(address authority) external {
-        (bytes4 reason, bool definite) = _judge(authority);
-        if (reason == EnclaveUnknown.selector) revert EnclaveUnknown(authority);
-        if (reason == EnclaveInvalidated.selector) revert EnclaveInvalidated(authority);
-        EnclaveWord word = _enclaves[authority].word;
-        _requireNotEnded(authority, word);
-        if (reason == bytes4(0)) revert EnclaveStillTrusted(authority);
-        if (!definite) revert EnclaveSuspended(authority, reason);
-        _enclaves[authority].word = word.withState(EnclaveState.INVALIDATED);
-        emit AttestationInvalidated(authority, reason);
+        EnclaveWord first = _enclaves[authority].word;
+        if (first.isNone()) revert EnclaveUnknown(authority);
+        _requireNotEnded(authority, first);
+        bool found;
+        for (uint256 kind = uint256(TeeKind.SGX); kind <= uint256(type(TeeKind).max); ++kind) {
+            EnclaveRecord storage record = _recordOf(authority, first, TeeKind(kind));
+            (bytes4 reason, bool definite) = _judgeRecord(record);
+            if (reason == bytes4(0) || !definite) continue;
+            found = true;
+            record.word = record.word.withState(EnclaveState.INVALIDATED);
+            emit AttestationInvalidated(authority, TeeKind(kind), reason);
+        }
+        if (found) return;
+        (bytes4 suspended,) = _judge(authority);
+        if (suspended == bytes4(0)) revert EnclaveStillTrusted(authority);
+        if (suspended == EnclaveInvalidated.selector) revert EnclaveInvalidated(authority);
+        revert EnclaveSuspended(authority, suspended);
     }
 
     /// @inheritdoc IEnclaveRegistry
@@ -156,33 +170,39 @@ contract EnclaveRegistry is IEnclaveRegistry, EvidenceRouting, EIP712, ERC165 {
 
     /// @inheritdoc IEnclaveRegistry
     function requireAttested(address authority) external view {
-        bytes4 reason = _judgeRecord(_enclaves[authority].word);
+        bytes4 reason = _judgeWord(_enclaves[authority].word);
         if (reason != bytes4(0)) revert EnclaveNotTrusted(authority, reason);
     }
 
     /// @inheritdoc IEnclaveRegistry
     function enclave(address authority) external view returns (Enclave memory record) {
-        EnclaveWord word = _enclaves[authority].word;
-        record.state = word.state();
-        // An authority that ended without ever being attested has no more than that.
-        if (word.tee() == TeeKind.NONE) return record;
-        return Enclave({
-            state: record.state,
-            tee: word.tee(),
-            blockNumber: word.blockNumber(),
-            attestedAt: word.expiresAt() - ATTESTATION_TTL,
-            expiresAt: word.expiresAt(),
-            workload: _enclaves[authority].workload,
-            platform: word.platform()
-        });
+        return _read(_enclaves[authority]);
+    }
+
+    /// @inheritdoc IEnclaveRegistry
+    function attestation(address authority, TeeKind tee) external view returns (Enclave memory record, bytes4 reason) {
+        EnclaveWord first = _enclaves[authority].word;
+        EnclaveRecord storage stored = _recordOf(authority, first, tee);
+        record = _read(stored);
+        if (first.hasEnded()) {
+            record.state = first.state();
+            reason = _judgeWord(first);
+        } else {
+            (reason,) = _judgeRecord(stored);
+        }
     }
 
     /// @inheritdoc IEnclaveRegistry
     function assuranceOf(address authority) external view returns (AssuranceLevel level) {
-        (bytes4 reason,) = _judge(authority);
+        (bytes4 reason, uint8 counted) = _judge(authority);
         if (reason != bytes4(0)) return AssuranceLevel.NONE;
-        level = POLICY.assuranceLevel(_enclaves[authority].workload);
-        return level < ASSURANCE_CEILING ? level : ASSURANCE_CEILING;
+        EnclaveWord first = _enclaves[authority].word;
+        level = _lower(ASSURANCE_CEILING, POLICY.assuranceLevel(_enclaves[authority].workload));
+        for (uint256 kind = uint256(TeeKind.SGX); kind <= uint256(type(TeeKind).max); ++kind) {
+            if (!TeeKinds.contains(counted, TeeKind(kind))) continue;
+            bytes32 workload = _recordOf(authority, first, TeeKind(kind)).workload;
+            level = _lower(level, POLICY.assuranceLevel(workload));
+        }
     }
 
     /// @inheritdoc IEnclaveRegistry
@@ -246,18 +266,40 @@ contract EnclaveRegistry is IEnclaveRegistry, EvidenceRouting, EIP712, ERC165 {
         if (tee == TeeKind.SEV_SNP) return SEV_SNP_VERIFIER;
     }
 
-    /// @dev Judges an enclave now. `definite` tells a failure that is known from one that is only suspected
-    /// because the platform cannot be judged. A caller can make the verifier run out of gas, so a failure of
-    /// that call is never definite; the policy's calls pass such a failure on as a revert.
+    /// @dev Judges an enclave now: its first attestation, then whether as many kinds stand as the policy demands.
     /// @param authority The authority.
     /// @return reason Zero when it passes, else the selector of the error that refuses it.
+    /// @return counted The kinds that stand and count towards the demand; none without one.
+    function _judge(address authority) private view returns (bytes4 reason, uint8 counted) {
+        EnclaveRecord storage record = _enclaves[authority];
+        (reason,) = _judgeRecord(record);
+        if (reason != bytes4(0)) return (reason, 0);
+        (uint8 required, uint8 kinds) = POLICY.teeDemand();
+        if (required == 0) return (0, 0);
+        EnclaveWord first = record.word;
+        for (uint256 kind = uint256(TeeKind.SGX); kind <= uint256(type(TeeKind).max); ++kind) {
+            if (!TeeKinds.contains(kinds, TeeKind(kind))) continue;
+            if (first.tee() != TeeKind(kind)) {
+                (reason,) = _judgeRecord(_further[authority][TeeKind(kind)]);
+                if (reason != bytes4(0)) continue;
+            }
+            counted |= TeeKinds.only(TeeKind(kind));
+        }
+        reason = TeeKinds.count(counted) < required ? TooFewTeeKinds.selector : bytes4(0);
+    }
+
+    /// @dev Judges one attestation now. `definite` tells a failure that is known from one that is only suspected
+    /// because the platform cannot be judged. A caller can make the verifier run out of gas, so a failure of
+    /// that call is never definite; the policy's calls pass such a failure on as a revert.
+    /// @param record The attestation.
+    /// @return reason Zero when it passes, else the selector of the error that refuses it.
     /// @return definite Whether the failure may be made lasting.
-    function _judge(address authority) private view returns (bytes4 reason, bool definite) {
-        EnclaveWord word = _enclaves[authority].word;
-        reason = _judgeRecord(word);
+    function _judgeRecord(EnclaveRecord storage record) private view returns (bytes4 reason, bool definite) {
+        EnclaveWord word = record.word;
+        reason = _judgeWord(word);
         if (reason != bytes4(0)) return (reason, reason == AttestationExpired.selector);
 
-        bytes32 workload = _enclaves[authority].workload;
+        bytes32 workload = record.workload;
         TeeKind tee = word.tee();
         (reason, definite) = EnclaveJudgement.ask(_verifierOf(tee), word.platform(), POLICY, workload, tee);
         if (definite) return (reason, true);
@@ -266,12 +308,38 @@ contract EnclaveRegistry is IEnclaveRegistry, EvidenceRouting, EIP712, ERC165 {
     }
 
     /// @dev Judges what one storage word says.
-    function _judgeRecord(EnclaveWord word) private view returns (bytes4 reason) {
+    function _judgeWord(EnclaveWord word) private view returns (bytes4 reason) {
         if (word.isAttested()) return block.timestamp < word.expiresAt() ? bytes4(0) : AttestationExpired.selector;
         EnclaveState state = word.state();
         if (state == EnclaveState.NONE) return EnclaveUnknown.selector;
         if (state == EnclaveState.INVALIDATED) return EnclaveInvalidated.selector;
         return state == EnclaveState.RETIRED ? EnclaveRetired.selector : EnclaveRevoked.selector;
+    }
+
+    /// @dev Where an authority's attestation by a kind is, or would be, recorded.
+    /// @param first The word of its first attestation.
+    function _recordOf(address authority, EnclaveWord first, TeeKind tee) private view returns (EnclaveRecord storage) {
+        return first.isNone() || first.tee() == tee ? _enclaves[authority] : _further[authority][tee];
+    }
+
+    function _read(EnclaveRecord storage stored) private view returns (Enclave memory record) {
+        EnclaveWord word = stored.word;
+        record.state = word.state();
+        // An authority that ended without ever being attested has no more than that.
+        if (word.tee() == TeeKind.NONE) return record;
+        return Enclave({
+            state: record.state,
+            tee: word.tee(),
+            blockNumber: word.blockNumber(),
+            attestedAt: word.expiresAt() - ATTESTATION_TTL,
+            expiresAt: word.expiresAt(),
+            workload: stored.workload,
+            platform: word.platform()
+        });
+    }
+
+    function _lower(AssuranceLevel a, AssuranceLevel b) private pure returns (AssuranceLevel) {
+        return a < b ? a : b;
     }
 
     function _end(address authority, EnclaveWord word, EnclaveState state) private {

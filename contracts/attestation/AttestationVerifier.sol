@@ -55,7 +55,7 @@ contract AttestationVerifier is IAttestationRouter, EvidenceRouting {
     /// @inheritdoc IAttestationVerifier
     // NOTE: open to everyone. The evidence decides, and all that is remembered was verified.
     function verify(bytes calldata evidence) external returns (AttestedReport memory report) {
-        report = _verify(evidence);
+        report = _verify(_evidenceKind(evidence), evidence);
         if (SOLE_VERIFIER == address(0)) _rememberRoute(report.platform, report.tee);
     }
 

@@ -9,17 +9,21 @@ import {IAttestationVerifier} from "../interfaces/IAttestationVerifier.sol";
 /// @notice Leads evidence, `TEE kind 1 | rest`, to the verifier of its kind. For the router, which fixes the routes,
 /// and for who has copied them and saves the call in between.
 abstract contract EvidenceRouting {
-    /// @dev Reverts: {IAttestationRouter.EvidenceEmpty}, {IAttestationRouter.TeeKindUnsupported}, every error of the
-    /// verifier, {IAttestationRouter.TeeKindMismatch}.
-    function _verify(bytes calldata evidence) internal returns (AttestedReport memory report) {
+    /// @dev Reverts: every error of the verifier, {IAttestationRouter.TeeKindMismatch}.
+    /// @param kind What {_evidenceKind} says of the evidence.
+    function _verify(TeeKind kind, bytes calldata evidence) internal returns (AttestedReport memory report) {
+        report = IAttestationVerifier(_verifierOf(kind)).verify(evidence[1:]);
+        if (report.tee != kind) revert IAttestationRouter.TeeKindMismatch(report.tee, kind);
+    }
+
+    /// @dev The kind that evidence says it is of, for which there is a verifier. Reverts:
+    /// {IAttestationRouter.EvidenceEmpty}, {IAttestationRouter.TeeKindUnsupported}.
+    function _evidenceKind(bytes calldata evidence) internal view returns (TeeKind kind) {
         if (evidence.length == 0) revert IAttestationRouter.EvidenceEmpty();
         uint8 byte0 = uint8(evidence[0]);
         if (byte0 > uint8(type(TeeKind).max)) revert IAttestationRouter.TeeKindUnsupported(byte0);
-        TeeKind kind = TeeKind(byte0);
-        address verifier = _verifierOf(kind);
-        if (verifier == address(0)) revert IAttestationRouter.TeeKindUnsupported(byte0);
-        report = IAttestationVerifier(verifier).verify(evidence[1:]);
-        if (report.tee != kind) revert IAttestationRouter.TeeKindMismatch(report.tee, kind);
+        kind = TeeKind(byte0);
+        if (_verifierOf(kind) == address(0)) revert IAttestationRouter.TeeKindUnsupported(byte0);
     }
 
     /// @dev The verifier of a kind's evidence, zero when there is none. Never changes.

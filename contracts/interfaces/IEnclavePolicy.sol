@@ -23,7 +23,9 @@ struct Workload {
 /// A trusted workload is acceptable on a platform that is UP_TO_DATE and not denied. Any other status takes an
 /// exception: this workload, this status, these advisories, until a deadline. An exception never lifts a
 /// denial, never covers REVOKED, and ends with its workload's entry: adding the workload again brings none back.
-/// Four functions are additions, which wait under a lock; the rest acts at once: {IPolicyAdministration}.
+/// The policy can demand that the key of an enclave is bound by evidence of several kinds of environment at once, so
+/// that a forger has to break the chains of several vendors: {teeDemand}. Whether that many stand, IEnclaveRegistry says.
+/// Five functions are additions, which wait under a lock; the rest acts at once: {IPolicyAdministration}.
 /// WARNING: the policy's owner decides which measurements count. It cannot touch a key, an attestation or a
 /// registry: nothing here calls another contract.
 interface IEnclavePolicy is IPolicyAdministration {
@@ -33,7 +35,7 @@ interface IEnclavePolicy is IPolicyAdministration {
     /// @dev Reader invariants: cannot emit while the workload is trusted; `level` is not NONE and `source`
     /// is not empty. {WorkloadAdded} without a later {WorkloadRemoved} is what is trusted. The whole policy is
     /// that; {StatusAllowed} without a later {StatusWithdrawn} of the same three values or {WorkloadRemoved} of
-    /// the same workload, until its deadline; and every denial that is added and not lifted.
+    /// the same workload, until its deadline; every denial that is added and not lifted; and the last {KindsDemanded}.
     /// @param workload The workload id.
     /// @param level What a key inside it may claim at most.
     /// @param source Where the source lies.
@@ -88,6 +90,14 @@ interface IEnclavePolicy is IPolicyAdministration {
     /// @param family Which family.
     event FamilyDenialLifted(TeeKind indexed tee, bytes16 indexed family);
 
+    /// @notice So many of these kinds of environment must stand behind an enclave from now on.
+    /// @dev Reader invariants: the last event is what {teeDemand} says; without any, nothing is demanded. It differs from
+    /// the event before. It lets an enclave pass that failed only with an {IPolicyAdministration.AdditionExecuted} before
+    /// it, or in a policy without a lock. Acts at once on every enclave.
+    /// @param required How many; zero: none is demanded.
+    /// @param kinds Which count: bit n stands for the kind of value n.
+    event KindsDemanded(uint8 indexed required, uint8 indexed kinds);
+
     // --- errors ------------------------------------------------------------------------------------
 
     /// @notice The workload id zero is never trusted.
@@ -125,6 +135,14 @@ interface IEnclavePolicy is IPolicyAdministration {
     error FamilyAlreadyDenied(TeeKind tee, bytes16 family);
     /// @notice The family is not denied.
     error FamilyNotDenied(TeeKind tee, bytes16 family);
+
+    /// @notice Only kinds that there are count, no more can be required than count, and none of none is the one form of
+    /// no demand.
+    error DemandInvalid(uint8 required, uint8 kinds);
+    /// @notice An enclave might pass that fails under the present demand: that takes {relaxKinds}.
+    error DemandWouldLoosen(uint8 required, uint8 kinds, uint8 currentlyRequired, uint8 currentKinds);
+    /// @notice This is demanded already.
+    error DemandUnchanged(uint8 required, uint8 kinds);
 
     // --- changes -----------------------------------------------------------------------------------
     // Each is the owner's alone and reverts OwnableUnauthorizedAccount first. An addition then reverts, under a lock,
@@ -187,7 +205,28 @@ interface IEnclavePolicy is IPolicyAdministration {
     /// @param family Which family.
     function allowFamily(TeeKind tee, bytes16 family) external;
 
+    /// @notice Demands more of every enclave, at once.
+    /// @dev Whatever meets this demand must meet the present one: if there is one, `required` must be at least the
+    /// present number plus one for each kind that does not count now. Reverts, in this order: {DemandInvalid},
+    /// {DemandWouldLoosen}, {DemandUnchanged}.
+    /// WARNING: SGX and TDX have one vendor and one root. To demand two vendors, let only one of the two count, or
+    /// require more.
+    /// @param required How many kinds must stand.
+    /// @param kinds Which count: bit n stands for the kind of value n.
+    function demandKinds(uint8 required, uint8 kinds) external;
+
+    /// @notice Demands something else of every enclave, less too. An addition.
+    /// @dev Reverts, in this order: {DemandInvalid}, {DemandUnchanged}.
+    /// @param required How many kinds must stand; zero: none is demanded.
+    /// @param kinds Which count; zero exactly when `required` is.
+    function relaxKinds(uint8 required, uint8 kinds) external;
+
     // --- views -------------------------------------------------------------------------------------
+
+    /// @notice How many of which kinds of environment must stand behind an enclave.
+    /// @return required How many; zero: none is demanded, the enclave's first attestation suffices.
+    /// @return kinds Which count: bit n stands for the kind of value n; zero exactly when `required` is.
+    function teeDemand() external view returns (uint8 required, uint8 kinds);
 
     /// @notice Whether the workload is trusted now.
     /// @param workload The workload id.

@@ -16,7 +16,7 @@ enum EnclaveState {
     REVOKED
 }
 
-/// @notice An attested enclave, under the address of its authority key.
+/// @notice An attestation of an enclave, under the address of its authority key.
 /// @dev Its transport key is bound and announced in {IEnclaveRegistry.EnclaveAttested}, and not stored.
 /// @param state NONE when nothing is recorded. RETIRED and REVOKED keep the other fields of the last attestation,
 /// zeros when there was none.
@@ -39,6 +39,11 @@ struct Enclave {
 /// @title IEnclaveRegistry
 /// @notice Answers one question: which enclaves are attested now? An enclave is named by its authority: the
 /// address of a secp256k1 key that was made inside it and is bound into its quote.
+///
+/// One enclave may be attested by evidence of several kinds of environment, all of which bind its one authority. Each
+/// kind has an attestation of its own, with its own workload, platform, expiry and renewals. The kind of the first never
+/// changes, and the first must stand for the enclave to be trusted. How many kinds must stand, the policy says:
+/// {IEnclavePolicy.teeDemand}.
 /// @dev Normative description: docs/SPECIFICATION.md, EnclaveRegistry.
 /// WARNING: a record says what was verified once. Trust is what {standing} says when it is asked.
 /// WARNING: nothing here says that the enclave is alive, whom it serves, or which keys it holds.
@@ -48,8 +53,9 @@ interface IEnclaveRegistry {
     /// @notice An enclave has been attested, for the first time or again.
     /// @dev Reader invariants: in this very transaction the verifier accepted evidence whose report data
     /// binds chain, this contract, `authority`, `transportKey` and the hash of block `blockNumber`; the
-    /// policy accepted `workload` on this platform, with `status` and `advisories`; `blockNumber` is greater than in every earlier event of
-    /// this authority. Replaces what an earlier event of this authority said, invalidation included.
+    /// policy accepted `workload` on this platform, with `status` and `advisories`; `blockNumber` is greater than in every
+    /// earlier event of this authority and `tee`. Replaces what an earlier event of both said, invalidation included, and
+    /// nothing that one of another kind said. The `tee` of an authority's first event is that of {enclave}.
     /// @param authority The address of the enclave's authority key.
     /// @param workload The workload id.
     /// @param platform The verifier's handle of the platform.
@@ -73,12 +79,14 @@ interface IEnclaveRegistry {
 
     /// @notice An attestation has been found to fail and no longer counts, whatever changes later.
     /// @dev Reader invariants: the attestation failed at this moment for a definite reason
-    /// (an error of {IEnclavePolicy.refusal}, or {AttestationExpired}), never because it could not be judged. Only a later {EnclaveAttested} restores the authority.
+    /// (an error of {IEnclavePolicy.refusal}, or {AttestationExpired}), never because it could not be judged. Only a later
+    /// {EnclaveAttested} of this authority and kind restores it.
     /// @param authority The address of the enclave's authority key.
+    /// @param tee The kind of the attestation; attestations of other kinds are untouched.
     /// @param reason The selector of the error that refused it.
-    event AttestationInvalidated(address indexed authority, bytes4 indexed reason);
+    event AttestationInvalidated(address indexed authority, TeeKind indexed tee, bytes4 indexed reason);
 
-    /// @notice An authority has ended for good: by its own signature, or by the policy's owner.
+    /// @notice An authority has ended for good, with its attestations of every kind: by its own signature, or by the policy's owner.
     /// @dev Reader invariants: emitted once for an authority, and no event of this authority follows. `state` is
     /// RETIRED or REVOKED. The authority may never have been attested.
     /// @param authority The address of the enclave's authority key.
@@ -103,7 +111,7 @@ interface IEnclaveRegistry {
     error ReportDataMismatch(bytes32 got, bytes32 expected);
     /// @notice The second half of the report data must be zero: nothing may be smuggled in.
     error ReportDataTailNotZero(bytes32 got);
-    /// @notice A renewal must be bound to a newer block than the recorded attestation.
+    /// @notice A renewal must be bound to a newer block than the recorded attestation of its kind.
     error AttestationNotNewer(uint256 got, uint256 recorded);
 
     // --- errors: ending ----------------------------------------------------------------------------
@@ -129,29 +137,34 @@ interface IEnclaveRegistry {
     error AttestationExpired(address authority, uint64 expiresAt);
     /// @notice The verifier gave no answer that can be read (out of gas included).
     error PlatformNotJudged(bytes20 platform);
+    /// @notice Fewer kinds of environment stand behind the enclave than the policy demands.
+    error TooFewTeeKinds(address authority);
     /// @notice The enclave does not pass; `reason` is the selector of the error that refuses it.
     error EnclaveNotTrusted(address authority, bytes4 reason);
     /// @notice The enclave passes, so there is nothing to invalidate.
     error EnclaveStillTrusted(address authority);
-    /// @notice The platform cannot be judged now: that suspends trust and invalidates nothing.
+    /// @notice The enclave fails for a reason that may pass: a platform that cannot be judged now, or a kind of
+    /// environment that is lacking. That suspends trust and invalidates nothing.
     error EnclaveSuspended(address authority, bytes4 reason);
 
     // --- actions -----------------------------------------------------------------------------------
 
-    /// @notice Records an enclave from evidence, or renews its record.
-    /// @dev Permissionless: the evidence alone decides. Reverts, in this order: {AuthorityIsZero},
-    /// BlockNotYetMined, BlockTooOld, {EnclaveRetired}, {EnclaveRevoked}, {AttestationNotNewer},
-    /// BlockHashUnavailable, every error of the verifier, {ReportDataTailNotZero}, {ReportDataMismatch}, every error
-    /// of {IEnclavePolicy.requireAcceptable}.
+    /// @notice Records an enclave from evidence, or renews its attestation by the evidence's kind, or adds one.
+    /// @dev Permissionless: the evidence alone decides. Asks nothing of attestations of other kinds. Reverts, in this
+    /// order: {AuthorityIsZero}, BlockNotYetMined, BlockTooOld, {EnclaveRetired}, {EnclaveRevoked},
+    /// {IAttestationRouter.EvidenceEmpty}, {IAttestationRouter.TeeKindUnsupported}, {AttestationNotNewer},
+    /// BlockHashUnavailable, every error of the verifier, {IAttestationRouter.TeeKindMismatch},
+    /// {ReportDataTailNotZero}, {ReportDataMismatch}, every error of {IEnclavePolicy.requireAcceptable}.
     /// @param authority The address of the enclave's authority key.
     /// @param transportKey The enclave's X25519 key for sessions, 32 bytes.
     /// @param blockNumber The block that the evidence is bound to.
     /// @param evidence TEE kind (1 byte), then what the verifier of that TEE takes.
     function attest(address authority, bytes32 transportKey, uint64 blockNumber, bytes calldata evidence) external;
 
-    /// @notice Makes a definite failure lasting, so that it does not pass when its cause does.
-    /// @dev Permissionless. Reverts: {EnclaveUnknown}, {EnclaveInvalidated}, {EnclaveRetired}, {EnclaveRevoked},
-    /// {EnclaveStillTrusted}, {EnclaveSuspended}.
+    /// @notice Makes definite failures lasting, so that they do not pass when their cause does: of every attestation of
+    /// this authority that fails now, whatever its kind. One that is of a kind that does not count is no exception.
+    /// @dev Permissionless. Reverts: {EnclaveUnknown}, {EnclaveRetired}, {EnclaveRevoked}; and when no attestation fails
+    /// definitely: {EnclaveStillTrusted}, {EnclaveInvalidated} when the first attestation is already, {EnclaveSuspended}.
     /// @param authority The address of the enclave's authority key.
     function invalidate(address authority) external;
 
@@ -175,7 +188,8 @@ interface IEnclaveRegistry {
     /// @dev Never reverts. Reasons, the first that holds: {EnclaveUnknown}, {EnclaveInvalidated},
     /// {EnclaveRetired}, {EnclaveRevoked}, {AttestationExpired}, {IEnclavePolicy.WorkloadNotTrusted}, the verifier's
     /// error or {PlatformNotJudged}, {IEnclavePolicy.PlatformDenied}, {IEnclavePolicy.FamilyDenied},
-    /// {IEnclavePolicy.TcbStatusNotAccepted}.
+    /// {IEnclavePolicy.TcbStatusNotAccepted}; all of the first attestation. Then {TooFewTeeKinds}, when fewer of the kinds
+    /// that the policy counts stand, the first among them, than it demands.
     /// @param authority The address of the enclave's authority key.
     /// @return trusted Whether it passes.
     /// @return reason Zero when it passes, else the selector of the error that refuses it.
@@ -186,20 +200,30 @@ interface IEnclaveRegistry {
     /// @param authority The address of the enclave's authority key.
     function requireTrusted(address authority) external view;
 
-    /// @notice Returns when the record alone stands: attested, not invalidated, not ended, not expired.
-    /// @dev Reads one storage word. WARNING: asks neither the policy nor the verifier, so it must not stand
+    /// @notice Returns when the first attestation's record alone stands: attested, not invalidated, not ended, not expired.
+    /// @dev Reads one storage word. WARNING: asks neither the policy, whatever kinds it demands, nor the verifier, so it must not stand
     /// where trust is conferred; it is for actions whose result a reader judges again by {standing}.
     /// Reverts: {EnclaveNotTrusted} with {EnclaveUnknown}, {EnclaveInvalidated}, {EnclaveRetired}, {EnclaveRevoked} or
     /// {AttestationExpired}.
     /// @param authority The address of the enclave's authority key.
     function requireAttested(address authority) external view;
 
-    /// @notice What is recorded of an enclave.
+    /// @notice What is recorded of an enclave: its first attestation.
     /// @param authority The address of the enclave's authority key.
     /// @return record The record; `state` is NONE when there is none.
     function enclave(address authority) external view returns (Enclave memory record);
 
-    /// @notice What a key of this enclave may claim now: the lower of the workload's level and the ceiling.
+    /// @notice An enclave's attestation by one kind of environment, and how it stands now by itself.
+    /// @dev Never reverts. Whether the enclave is trusted, {standing} says.
+    /// @param authority The address of the enclave's authority key.
+    /// @param tee The kind.
+    /// @return record The attestation; `state` is NONE when there is none, and the end's when the authority has ended.
+    /// @return reason Zero when it stands, else the first reason of {standing} that holds of it, {EnclaveUnknown} when
+    /// there is none; never {TooFewTeeKinds}.
+    function attestation(address authority, TeeKind tee) external view returns (Enclave memory record, bytes4 reason);
+
+    /// @notice What a key of this enclave may claim now: the lowest of the ceiling, the level of the first attestation's
+    /// workload and, while the policy demands kinds, the levels of the workloads of all that stand and count.
     /// @param authority The address of the enclave's authority key.
     /// @return level NONE when the enclave is not trusted now.
     function assuranceOf(address authority) external view returns (AssuranceLevel level);

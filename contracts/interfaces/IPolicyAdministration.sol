@@ -6,8 +6,8 @@ pragma solidity 0.8.37;
 /// @dev Normative description: docs/SPECIFICATION.md, EnclavePolicy, administration.
 ///
 /// Additions widen what is trusted: {IEnclavePolicy.addWorkload}, {IEnclavePolicy.allowStatus},
-/// {IEnclavePolicy.allowPlatform}, {IEnclavePolicy.allowFamily} and {addGuardian}. Under a lock the owner announces
-/// the very call by {scheduleAddition}, and may send it from {additionDelay} seconds later on, for 14 days, once.
+/// {IEnclavePolicy.allowPlatform}, {IEnclavePolicy.allowFamily}, {IEnclavePolicy.relaxKinds} and {addGuardian}. Under a
+/// lock the owner announces the very call by {scheduleAddition}, and may send it from {additionDelay} seconds later on, for 14 days, once.
 /// Removals narrow what is trusted and act at once.
 /// Guardians act where speed matters and nothing can be won: they pause registries that ask {isGuardian}, and cancel
 /// what is scheduled. They add nothing, remove nothing and lift no pause.
@@ -20,7 +20,7 @@ interface IPolicyAdministration {
     event AdditionDelayFixed(uint32 additionDelay);
 
     /// @notice The owner has announced an addition; it may be made from `executableAt` on.
-    /// @dev Reader invariants: `id` is keccak256(`call`); `call` is the canonical calldata of one of the five additions;
+    /// @dev Reader invariants: `id` is keccak256(`call`); `call` is the canonical calldata of one of the six additions;
     /// no earlier event with this id is pending. Pending means: without a later {AdditionExecuted} or
     /// {AdditionCancelled} of this id or OwnershipTransferred, and before `lapsesAt`.
     /// @param id What names it.

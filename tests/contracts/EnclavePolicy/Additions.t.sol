@@ -164,11 +164,12 @@ contract EnclavePolicyAdditionsTest is LockedPolicy {
     }
 
     function test_removals_and_changes_of_owner_are_not_scheduled() external {
-        bytes4[7] memory others = [
+        bytes4[8] memory others = [
             IEnclavePolicy.removeWorkload.selector,
             IEnclavePolicy.withdrawStatus.selector,
             IEnclavePolicy.denyPlatform.selector,
             IEnclavePolicy.denyFamily.selector,
+            IEnclavePolicy.demandKinds.selector,
             IPolicyAdministration.removeGuardian.selector,
             IPolicyAdministration.scheduleAddition.selector,
             Ownable.transferOwnership.selector
@@ -199,6 +200,8 @@ contract EnclavePolicyAdditionsTest is LockedPolicy {
         announce(abi.encodeCall(IEnclavePolicy.addWorkload, (NEW, AssuranceLevel.CVM, "", bytes20(0))));
         expectError(abi.encodeWithSelector(IEnclavePolicy.TcbStatusNotAllowable.selector, TcbStatus.REVOKED));
         announce(abi.encodeCall(IEnclavePolicy.allowStatus, (NEW, TcbStatus.REVOKED, ADVISORIES, uint64(time()) + 1)));
+        expectError(abi.encodeWithSelector(IEnclavePolicy.DemandInvalid.selector, uint8(2), uint8(0x10)));
+        announce(abi.encodeCall(IEnclavePolicy.relaxKinds, (2, 0x10)));
         expectError(IPolicyAdministration.GuardianIsZero.selector);
         announce(abi.encodeCall(IPolicyAdministration.addGuardian, (address(0))));
     }
@@ -394,12 +397,15 @@ contract EnclavePolicyAdditionsTest is LockedPolicy {
         policy.withdrawStatus(WORKLOAD, TcbStatus.OUT_OF_DATE, ADVISORIES);
         policy.denyPlatform(TeeKind.TDX, INSTANCE);
         policy.denyFamily(TeeKind.TDX, FAMILY);
+        policy.demandKinds(2, 0x18);
         policy.removeWorkload(WORKLOAD);
         policy.removeGuardian(guardian);
         vm.stopPrank();
         assertSame(policy.workloadCount(), 0, "no workload");
         assertThat(policy.isPlatformDenied(TeeKind.TDX, INSTANCE) && policy.isFamilyDenied(TeeKind.TDX, FAMILY), "both");
         assertThat(!policy.isGuardian(guardian), "no guardian");
+        (uint8 required,) = policy.teeDemand();
+        assertSame(required, 2, "two kinds");
     }
 
     /// @dev Every function of the compiled contract is a view, an addition, a removal or a matter of ownership. One that
@@ -407,7 +413,7 @@ contract EnclavePolicyAdditionsTest is LockedPolicy {
     function test_every_function_that_writes_is_known() external view {
         string memory artifact = vm.readFile(vm.getArtifactPathByCode(vm.getCode("EnclavePolicy.sol:EnclavePolicy")));
         string[] memory functions = vm.parseJsonKeys(artifact, ".methodIdentifiers");
-        string[33] memory known = [
+        string[36] memory known = [
             "acceptOwnership()", // ownership
             "addGuardian(address)", // addition
             "addWorkload(bytes32,uint8,string,bytes20)", // addition
@@ -418,6 +424,7 @@ contract EnclavePolicyAdditionsTest is LockedPolicy {
             "anyAdvisories()",
             "assuranceLevel(bytes32)",
             "cancelAddition(bytes32)", // owner or guardian
+            "demandKinds(uint8,uint8)", // removal
             "denyFamily(uint8,bytes16)", // removal
             "denyPlatform(uint8,bytes16)", // removal
             "guardians()",
@@ -429,6 +436,7 @@ contract EnclavePolicyAdditionsTest is LockedPolicy {
             "owner()",
             "pendingOwner()",
             "refusal(bytes32,uint8,(uint8,bytes32,bytes16,bytes16))",
+            "relaxKinds(uint8,uint8)", // addition
             "removeGuardian(address)", // removal
             "removeWorkload(bytes32)", // removal
             "renounceOwnership()", // refuses
@@ -436,6 +444,7 @@ contract EnclavePolicyAdditionsTest is LockedPolicy {
             "scheduleAddition(bytes)", // announces
             "scheduledAddition(bytes32)",
             "statusAllowedUntil(bytes32,uint8,bytes32)",
+            "teeDemand()",
             "transferOwnership(address)", // ownership
             "withdrawStatus(bytes32,uint8,bytes32)", // removal
             "workload(bytes32)",
@@ -458,7 +467,7 @@ contract EnclavePolicyAdditionsTest is LockedPolicy {
     function isAddition(bytes4 selector) private pure returns (bool) {
         return selector == IEnclavePolicy.addWorkload.selector || selector == IEnclavePolicy.allowStatus.selector
             || selector == IEnclavePolicy.allowPlatform.selector || selector == IEnclavePolicy.allowFamily.selector
-            || selector == IPolicyAdministration.addGuardian.selector;
+            || selector == IEnclavePolicy.relaxKinds.selector || selector == IPolicyAdministration.addGuardian.selector;
     }
 
     function notYet(bytes32 id, uint64 at) private pure returns (bytes memory) {

@@ -163,6 +163,10 @@ contract EnclavePolicyTest is RegistryFixture {
         expectError(unauthorized);
         policy.allowFamily(TeeKind.TDX, FAMILY);
         expectError(unauthorized);
+        policy.demandKinds(1, 0x18);
+        expectError(unauthorized);
+        policy.relaxKinds(1, 0x18);
+        expectError(unauthorized);
         policy.addGuardian(sender);
         expectError(unauthorized);
         policy.removeGuardian(sender);

@@ -21,7 +21,7 @@ contract EnclavePolicyHandler is Checked {
     }
 
     uint256 public constant THINGS = 3;
-    uint256 public constant KINDS = 5;
+    uint256 public constant KINDS = 6;
     uint32 public constant DELAY = 2 days;
     uint64 public constant WINDOW = 14 days;
     bytes32 public constant ADVISORIES = bytes32(bytes24(keccak256("advisories")));
@@ -41,6 +41,8 @@ contract EnclavePolicyHandler is Checked {
     mapping(bytes16 instance => bool) public platformDenied;
     mapping(bytes16 family => bool) public familyDenied;
     mapping(address account => bool) public guardian;
+    uint8 public required;
+    uint8 public kinds;
     uint256 public term;
     /// @dev The announcement that this transaction used up, zero outside of one.
     bytes32 private _executed;
@@ -86,7 +88,12 @@ contract EnclavePolicyHandler is Checked {
 
     function removes(uint8 kind, uint8 thing) external {
         sync();
-        bool expected = kind % KINDS == 1 ? untilOf(workloadOf(thing)) != 0 : !applies(kind, thing);
+        bool expected = !applies(kind, thing);
+        if (kind % KINDS == 1) expected = untilOf(workloadOf(thing)) != 0;
+        if (kind % KINDS == 5) {
+            (uint8 required_, uint8 kinds_) = demandOf(thing);
+            expected = applies(kind, thing) && !somebodyGains(required_, kinds_);
+        }
         act(owner, removalOf(kind, thing), expected, "remove");
     }
 
@@ -109,7 +116,7 @@ contract EnclavePolicyHandler is Checked {
         if (announced.term != term) delete announced;
     }
 
-    /// @dev Five kinds of addition about three things each.
+    /// @dev Six kinds of addition about three things each.
     function additionOf(uint8 kind, uint8 thing) public pure returns (bytes memory) {
         kind = kind % uint8(KINDS);
         if (kind == 0) {
@@ -124,7 +131,9 @@ contract EnclavePolicyHandler is Checked {
         }
         if (kind == 2) return abi.encodeCall(IEnclavePolicy.allowPlatform, (TeeKind.TDX, platformOf(thing)));
         if (kind == 3) return abi.encodeCall(IEnclavePolicy.allowFamily, (TeeKind.TDX, platformOf(thing)));
-        return abi.encodeCall(IPolicyAdministration.addGuardian, (guardianOf(thing)));
+        if (kind == 4) return abi.encodeCall(IPolicyAdministration.addGuardian, (guardianOf(thing)));
+        (uint8 required_, uint8 kinds_) = demandOf(thing);
+        return abi.encodeCall(IEnclavePolicy.relaxKinds, (required_, kinds_));
     }
 
     function removalOf(uint8 kind, uint8 thing) public pure returns (bytes memory) {
@@ -135,7 +144,15 @@ contract EnclavePolicyHandler is Checked {
         }
         if (kind == 2) return abi.encodeCall(IEnclavePolicy.denyPlatform, (TeeKind.TDX, platformOf(thing)));
         if (kind == 3) return abi.encodeCall(IEnclavePolicy.denyFamily, (TeeKind.TDX, platformOf(thing)));
-        return abi.encodeCall(IPolicyAdministration.removeGuardian, (guardianOf(thing)));
+        if (kind == 4) return abi.encodeCall(IPolicyAdministration.removeGuardian, (guardianOf(thing)));
+        (uint8 required_, uint8 kinds_) = demandOf(thing);
+        return abi.encodeCall(IEnclavePolicy.demandKinds, (required_, kinds_));
+    }
+
+    /// @dev None; one of one kind; two of two.
+    function demandOf(uint256 thing) public pure returns (uint8 required_, uint8 kinds_) {
+        if (thing % THINGS == 0) return (0, 0);
+        return thing % THINGS == 1 ? (1, 0x04) : (2, 0x0c);
     }
 
     function workloadOf(uint256 thing) public pure returns (bytes32) {
@@ -170,7 +187,25 @@ contract EnclavePolicyHandler is Checked {
         if (kind == 1) return trusted[workloadOf(thing)] && deadlineOf(thing) > _time;
         if (kind == 2) return platformDenied[platformOf(thing)];
         if (kind == 3) return familyDenied[platformOf(thing)];
+        if (kind == 5) {
+            (uint8 required_, uint8 kinds_) = demandOf(thing);
+            return required_ != required || kinds_ != kinds;
+        }
         return !guardian[guardianOf(thing)];
+    }
+
+    /// @dev Whether some set of standing kinds meets this demand and not the present one.
+    function somebodyGains(uint8 required_, uint8 kinds_) private view returns (bool) {
+        for (uint8 standing = 0; standing <= 0x1e; standing += 2) {
+            if (bits(standing & kinds_) >= required_ && bits(standing & kinds) < required) return true;
+        }
+        return false;
+    }
+
+    function bits(uint8 set) private pure returns (uint256 count) {
+        for (; set != 0; set &= set - 1) {
+            ++count;
+        }
     }
 
     function act(address sender, bytes memory call_, bool expected, string memory what) private {
@@ -221,7 +256,14 @@ contract EnclavePolicyHandler is Checked {
         bytes32 topic = log.topics[0];
         bytes32 first = log.topics[1];
         bool adds_ = true;
-        if (topic == IEnclavePolicy.WorkloadAdded.selector) {
+        if (topic == IEnclavePolicy.KindsDemanded.selector) {
+            (uint8 required_, uint8 kinds_) = (uint8(uint256(first)), uint8(uint256(log.topics[2])));
+            adds_ = _executed != 0;
+            if (!adds_ && somebodyGains(required_, kinds_)) violate("a demand loosened without an announcement");
+            if (required_ == required && kinds_ == kinds) violate("the same demand again");
+            (required, kinds) = (required_, kinds_);
+            if (!adds_) return;
+        } else if (topic == IEnclavePolicy.WorkloadAdded.selector) {
             trusted[first] = true;
         } else if (topic == IEnclavePolicy.StatusAllowed.selector) {
             if (!trusted[first]) violate("an exception of nothing");

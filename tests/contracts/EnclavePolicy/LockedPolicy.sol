@@ -41,14 +41,16 @@ abstract contract LockedPolicy is RegistryFixture {
         vm.startPrank(admin);
         policy.denyPlatform(TeeKind.TDX, INSTANCE);
         policy.denyFamily(TeeKind.TDX, FAMILY);
+        policy.demandKinds(1, 0x18);
         vm.stopPrank();
         uint64 until = uint64(time()) + 60 days;
-        calls = new bytes[](5);
+        calls = new bytes[](6);
         calls[0] = addition(NEW);
         calls[1] = abi.encodeCall(IEnclavePolicy.allowStatus, (WORKLOAD, TcbStatus.OUT_OF_DATE, ADVISORIES, until));
         calls[2] = abi.encodeCall(IEnclavePolicy.allowPlatform, (TeeKind.TDX, INSTANCE));
         calls[3] = abi.encodeCall(IEnclavePolicy.allowFamily, (TeeKind.TDX, FAMILY));
         calls[4] = abi.encodeCall(IPolicyAdministration.addGuardian, (stranger));
+        calls[5] = abi.encodeCall(IEnclavePolicy.relaxKinds, (0, 0));
     }
 
     function announce(bytes memory call_) internal returns (bytes32 id) {

@@ -51,10 +51,11 @@ contract EnclaveRegistryConstructionTest is RegistryFixture {
         string memory artifact =
             vm.readFile(vm.getArtifactPathByCode(vm.getCode("EnclaveRegistry.sol:EnclaveRegistry")));
         string[] memory functions = vm.parseJsonKeys(artifact, ".methodIdentifiers");
-        string[18] memory known = [
+        string[19] memory known = [
             "assuranceCeiling()",
             "assuranceOf(address)",
             "attest(address,bytes32,uint64,bytes)", // anybody, by evidence
+            "attestation(address,uint8)",
             "attestationTtl()",
             "bindingDigest(address,bytes32,uint256,bytes32)",
             "eip712Domain()",

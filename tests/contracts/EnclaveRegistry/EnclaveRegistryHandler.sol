@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {AssuranceLevel, TcbStatus} from "../../../contracts/interfaces/AttestationTypes.sol";
+import {AssuranceLevel, TcbStatus, TeeKind} from "../../../contracts/interfaces/AttestationTypes.sol";
 import {IEnclavePolicy} from "../../../contracts/interfaces/IEnclavePolicy.sol";
 import {EnclaveState, IEnclaveRegistry} from "../../../contracts/interfaces/IEnclaveRegistry.sol";
-import {RegistryFixture} from "../registry/RegistryFixture.sol";
+import {SeveralKinds} from "../registry/SeveralKinds.sol";
 import {Vm} from "../registry/Vm.sol";
 
 /// @title EnclaveRegistryHandler
-/// @notice Enclaves, the policy's owner, strangers and time, acting in any order. Before each act the model says
+/// @notice Enclaves of three kinds, the policy's owner, strangers and time, acting in any order. Before each act the model says
 /// whether it must succeed; afterwards the model learns from the events alone.
-contract EnclaveRegistryHandler is RegistryFixture {
+contract EnclaveRegistryHandler is SeveralKinds {
+    /// @dev An attestation by one kind.
     struct ModelEnclave {
         EnclaveState state;
         uint64 blockNumber;
@@ -24,26 +25,34 @@ contract EnclaveRegistryHandler is RegistryFixture {
     uint256 public successes;
 
     bool public workloadTrusted = true;
-    TcbStatus public status = TcbStatus.UP_TO_DATE;
+    mapping(TeeKind kind => TcbStatus) public status;
+    uint8 public required;
+    uint8 public kinds;
 
-    mapping(address authority => ModelEnclave) internal _enclaves;
+    mapping(address authority => mapping(TeeKind kind => ModelEnclave)) internal _enclaves;
+    mapping(address authority => TeeKind) public firstKind;
+    /// @dev RETIRED or REVOKED, else NONE.
+    mapping(address authority => EnclaveState) public end;
     uint256 private _time = START;
     uint256 private _head = START_BLOCK;
 
     constructor() {
         setUp();
+        for (uint256 i = 0; i < 3; ++i) {
+            status[kindOf(i)] = TcbStatus.UP_TO_DATE;
+        }
     }
 
     // --- acts ------------------------------------------------------------------------------------------
 
-    function attests(uint8 enclaveSeed, uint8 age) external {
+    function attests(uint8 enclaveSeed, uint8 kindSeed, uint8 age) external {
         sync();
-        address authority_ = authorityOf(enclaveSeed);
+        (address authority_, TeeKind kind) = (authorityOf(enclaveSeed), kindOf(kindSeed));
         uint64 blockNumber = uint64(head() - 1 - age % 120);
         vm.setBlockhash(blockNumber, hashOfBlock(blockNumber));
-        bytes memory evidence = evidenceFor(authority_, blockNumber);
-        ModelEnclave memory model = _enclaves[authority_];
-        bool expected = head() - blockNumber <= MAX_BLOCK_AGE && workloadTrusted && !ended(model.state)
+        bytes memory evidence = evidenceBy(kind, reportBy(kind, authority_, blockNumber));
+        ModelEnclave memory model = _enclaves[authority_][kind];
+        bool expected = head() - blockNumber <= MAX_BLOCK_AGE && workloadTrusted && end[authority_] == EnclaveState.NONE
             && (model.state == EnclaveState.NONE || blockNumber > model.blockNumber);
         act(
             stranger,
@@ -53,12 +62,36 @@ contract EnclaveRegistryHandler is RegistryFixture {
         );
     }
 
+    /// @dev One kind's evidence under another's name.
+    function forges(uint8 enclaveSeed, uint8 kindSeed) external {
+        sync();
+        (address authority_, TeeKind kind) = (authorityOf(enclaveSeed), kindOf(kindSeed));
+        bytes memory evidence = evidenceBy(kind, reportBy(kind, authority_, head() - 1));
+        evidence[0] = bytes1(uint8(kindOf(uint256(kindSeed) + 1)));
+        bytes memory call_ =
+            abi.encodeCall(IEnclaveRegistry.attest, (authority_, TRANSPORT_KEY, uint64(head() - 1), evidence));
+        act(attacker, call_, false, "forge");
+    }
+
     function invalidates(uint8 enclaveSeed) external {
         sync();
         address authority_ = authorityOf(enclaveSeed);
-        bytes4 reason = expectedReason(authority_);
-        bool expected = _enclaves[authority_].state == EnclaveState.ATTESTED && reason != 0;
+        bool expected;
+        for (uint256 i = 0; i < 3; ++i) {
+            ModelEnclave memory model = _enclaves[authority_][kindOf(i)];
+            if (model.state == EnclaveState.ATTESTED && reasonOf(authority_, kindOf(i)) != 0) expected = true;
+        }
+        expected = expected && end[authority_] == EnclaveState.NONE;
         act(stranger, abi.encodeCall(IEnclaveRegistry.invalidate, (authority_)), expected, "invalidate");
+    }
+
+    function demands(uint8 seed) external {
+        sync();
+        (uint8 required_, uint8 kinds_) = (seed % 4, 0);
+        if (required_ != 0) kinds_ = required_ == 3 || seed & 4 != 0 ? TDX | NITRO | SEV_SNP : TDX | NITRO;
+        if (required_ == required && kinds_ == kinds) return;
+        demand(required_, kinds_);
+        (required, kinds) = (required_, kinds_);
     }
 
     /// @dev By its own signature, or by another enclave's, or by one for another enclave.
@@ -69,7 +102,7 @@ contract EnclaveRegistryHandler is RegistryFixture {
         (uint8 v, bytes32 r, bytes32 s) =
             vm.sign(authorityKeyOf(signerSeed), enclaves.retirementDigest(authorityOf(overSeed)));
         bool expected = authorityOf(signerSeed) == authority_ && authorityOf(overSeed) == authority_
-            && !ended(_enclaves[authority_].state);
+            && end[authority_] == EnclaveState.NONE;
         act(
             stranger,
             abi.encodeCall(IEnclaveRegistry.retire, (authority_, abi.encodePacked(r, s, v))),
@@ -82,7 +115,7 @@ contract EnclaveRegistryHandler is RegistryFixture {
         sync();
         address authority_ = authorityOf(enclaveSeed);
         address sender = senderSeed % 2 == 0 ? admin : authority_;
-        bool expected = sender == admin && !ended(_enclaves[authority_].state);
+        bool expected = sender == admin && end[authority_] == EnclaveState.NONE;
         act(sender, abi.encodeCall(IEnclaveRegistry.revoke, (authority_)), expected, "revoke");
     }
 
@@ -96,10 +129,11 @@ contract EnclaveRegistryHandler is RegistryFixture {
         workloadTrusted = !workloadTrusted;
     }
 
-    function changesCollateral(uint8 seed) external {
+    function changesCollateral(uint8 seed, uint8 kindSeed) external {
         sync();
-        status = seed % 4 == 1 ? TcbStatus.OUT_OF_DATE : TcbStatus.UP_TO_DATE;
-        judged(status);
+        TeeKind kind = kindOf(kindSeed);
+        status[kind] = seed % 4 == 1 ? TcbStatus.OUT_OF_DATE : TcbStatus.UP_TO_DATE;
+        judgedBy(kind, status[kind]);
     }
 
     function passes(uint32 seconds_, uint8 blocks) external {
@@ -110,20 +144,34 @@ contract EnclaveRegistryHandler is RegistryFixture {
 
     // --- the model -------------------------------------------------------------------------------------
 
-    function expectedReason(address authority_) public view returns (bytes4) {
-        ModelEnclave memory model = _enclaves[authority_];
+    function expectedReason(address authority_) external view returns (bytes4 reason) {
+        reason = reasonOf(authority_, firstKind[authority_]);
+        if (reason != 0) return reason;
+        uint256 counted;
+        for (uint256 i = 0; i < 3; ++i) {
+            bool counts = kinds & (uint8(1) << uint8(kindOf(i))) != 0;
+            if (counts && reasonOf(authority_, kindOf(i)) == 0) ++counted;
+        }
+        if (counted < required) return IEnclaveRegistry.TooFewTeeKinds.selector;
+    }
+
+    /// @dev How an attestation by one kind stands by itself.
+    function reasonOf(address authority_, TeeKind kind) public view returns (bytes4) {
+        if (end[authority_] == EnclaveState.RETIRED) return IEnclaveRegistry.EnclaveRetired.selector;
+        if (end[authority_] == EnclaveState.REVOKED) return IEnclaveRegistry.EnclaveRevoked.selector;
+        ModelEnclave memory model = _enclaves[authority_][kind];
         if (model.state == EnclaveState.NONE) return IEnclaveRegistry.EnclaveUnknown.selector;
         if (model.state == EnclaveState.INVALIDATED) return IEnclaveRegistry.EnclaveInvalidated.selector;
-        if (model.state == EnclaveState.RETIRED) return IEnclaveRegistry.EnclaveRetired.selector;
-        if (model.state == EnclaveState.REVOKED) return IEnclaveRegistry.EnclaveRevoked.selector;
         if (_time >= model.expiresAt) return IEnclaveRegistry.AttestationExpired.selector;
         if (!workloadTrusted) return IEnclavePolicy.WorkloadNotTrusted.selector;
-        if (status != TcbStatus.UP_TO_DATE) return IEnclavePolicy.TcbStatusNotAccepted.selector;
+        if (status[kind] != TcbStatus.UP_TO_DATE) return IEnclavePolicy.TcbStatusNotAccepted.selector;
         return 0;
     }
 
-    function modelEnclave(address authority_) external view returns (ModelEnclave memory) {
-        return _enclaves[authority_];
+    /// @dev What the registry must record of one kind.
+    function modelEnclave(address authority_, TeeKind kind) external view returns (ModelEnclave memory model) {
+        model = _enclaves[authority_][kind];
+        if (end[authority_] != EnclaveState.NONE) model.state = end[authority_];
     }
 
     function enclaveRegistry() external view returns (IEnclaveRegistry) {
@@ -132,6 +180,10 @@ contract EnclaveRegistryHandler is RegistryFixture {
 
     function authorityOf(uint256 seed) public pure returns (address) {
         return vm.addr(authorityKeyOf(seed));
+    }
+
+    function kindOf(uint256 seed) public pure returns (TeeKind) {
+        return [TeeKind.TDX, TeeKind.NITRO, TeeKind.SEV_SNP][seed % 3];
     }
 
     /// @dev The clock is the handler's, so that no step depends on how a run carries it on.
@@ -162,19 +214,24 @@ contract EnclaveRegistryHandler is RegistryFixture {
 
     /// @dev The reader invariants of the events, checked as a reader could.
     function learn(Vm.Log memory log) private {
-        ModelEnclave storage model = _enclaves[address(uint160(uint256(log.topics[1])))];
-        if (ended(model.state)) violate("an event after the end");
+        address authority_ = address(uint160(uint256(log.topics[1])));
+        if (end[authority_] != EnclaveState.NONE) violate("an event after the end");
         if (log.topics[0] == IEnclaveRegistry.EnclaveAttested.selector) {
-            (,,,, uint64 blockNumber, uint64 expiresAt) =
-                abi.decode(log.data, (uint8, uint8, bytes32, bytes32, uint64, uint64));
+            (TeeKind kind,,,, uint64 blockNumber, uint64 expiresAt) =
+                abi.decode(log.data, (TeeKind, uint8, bytes32, bytes32, uint64, uint64));
+            ModelEnclave storage model = _enclaves[authority_][kind];
             if (model.state != EnclaveState.NONE && blockNumber <= model.blockNumber) violate("an old block");
             (model.state, model.blockNumber, model.expiresAt) = (EnclaveState.ATTESTED, blockNumber, expiresAt);
+            if (firstKind[authority_] == TeeKind.NONE) firstKind[authority_] = kind;
         } else if (log.topics[0] == IEnclaveRegistry.AttestationInvalidated.selector) {
+            TeeKind kind = TeeKind(uint256(log.topics[2]));
+            ModelEnclave storage model = _enclaves[authority_][kind];
             if (model.state != EnclaveState.ATTESTED) violate("invalidated nothing");
+            if (bytes4(log.topics[3]) != reasonOf(authority_, kind)) violate("invalidated for another reason");
             model.state = EnclaveState.INVALIDATED;
         } else if (log.topics[0] == IEnclaveRegistry.EnclaveEnded.selector) {
-            model.state = EnclaveState(uint256(log.topics[2]));
-            if (!ended(model.state)) violate("ended in a state that is no end");
+            end[authority_] = EnclaveState(uint256(log.topics[2]));
+            if (!ended(end[authority_])) violate("ended in a state that is no end");
         }
     }
 

@@ -135,7 +135,7 @@ contract EnclaveRegistryInvalidateTest is RegistryFixture {
 
     function invalidated(bytes4 reason) private {
         vm.expectEmit(address(enclaves));
-        emit IEnclaveRegistry.AttestationInvalidated(authority, reason);
+        emit IEnclaveRegistry.AttestationInvalidated(authority, TeeKind.TDX, reason);
         vm.prank(stranger);
         enclaves.invalidate(authority);
         assertThat(enclaves.enclave(authority).state == EnclaveState.INVALIDATED, "invalidated");
