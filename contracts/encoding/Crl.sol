@@ -8,7 +8,7 @@ import {X509Fields} from "./X509Fields.sol";
 
 /// @notice What is read of a CRL. Nothing in it has been verified yet.
 /// @param issuer keccak256 of the issuer's DER name.
-/// @param authorityKeyId The issuer's key id; never 0.
+/// @param authorityKeyId The issuer's key id; 0 where the list names none.
 /// @param thisUpdate When it was issued, unix seconds.
 /// @param nextUpdate When the next one is due, unix seconds.
 /// @param numbered Whether it has a CRL number.
@@ -69,18 +69,30 @@ library Crl {
         Der.finish(end, der.length);
         (offset, signedEnd) = der.enter(signed, end, Der.SEQUENCE);
 
-        if (!der.startsWith(offset, signedEnd, _VERSION_2, 3)) revert CrlVersionUnsupported(offset);
-        offset = X509Fields.algorithm(der, offset + 3, signedEnd, algorithm, algorithmLength);
-        (list.issuer, offset) = X509Fields.name(der, offset, signedEnd);
-        (list.thisUpdate, offset) = DerTime.read(der, offset, signedEnd);
-        (list.nextUpdate, offset) = DerTime.read(der, offset, signedEnd);
+        offset = version2(der, offset, signedEnd);
+        offset = X509Fields.algorithm(der, offset, signedEnd, algorithm, algorithmLength);
+        list = content(der, offset, signedEnd);
+        if (list.authorityKeyId == 0) revert CrlAuthorityKeyIdMissing();
+        offset = X509Fields.algorithm(der, signedEnd, end, algorithm, algorithmLength);
+    }
+
+    /// @notice Reads past the version, which must be 2.
+    function version2(bytes memory der, uint256 offset, uint256 end) internal pure returns (uint256 next) {
+        if (!der.startsWith(offset, end, _VERSION_2, 3)) revert CrlVersionUnsupported(offset);
+        return offset + 3;
+    }
+
+    /// @notice Reads the rest of the signed part behind the algorithm identifier, up to `end`. Extensions may be absent.
+    function content(bytes memory der, uint256 offset, uint256 end) internal pure returns (RevocationList memory list) {
+        (list.issuer, offset) = X509Fields.name(der, offset, end);
+        (list.thisUpdate, offset) = DerTime.read(der, offset, end);
+        (list.nextUpdate, offset) = DerTime.read(der, offset, end);
         // An empty list of revoked certificates is left out.
-        if (offset < signedEnd && der.byteAt(offset) == Der.SEQUENCE) {
-            (list.entries, offset) = der.enter(offset, signedEnd, Der.SEQUENCE);
+        if (offset < end && der.byteAt(offset) == Der.SEQUENCE) {
+            (list.entries, offset) = der.enter(offset, end, Der.SEQUENCE);
             list.entriesEnd = offset;
         }
-        _extensions(der, offset, signedEnd, list);
-        offset = X509Fields.algorithm(der, signedEnd, end, algorithm, algorithmLength);
+        if (offset != end) _extensions(der, offset, end, list);
     }
 
     /// @notice Reads the serial number of every entry, in order.
@@ -149,6 +161,5 @@ library Crl {
             }
             offset = stop;
         }
-        if (list.authorityKeyId == 0) revert CrlAuthorityKeyIdMissing();
     }
 }

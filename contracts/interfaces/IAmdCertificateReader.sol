@@ -2,11 +2,12 @@
 pragma solidity 0.8.37;
 
 import {AuthorityCertificate} from "../attestation/sevsnp/AmdAuthority.sol";
+import {AuthorityRevocations} from "../attestation/sevsnp/AmdCrl.sol";
 import {Endorsement} from "../attestation/sevsnp/EndorsementCertificate.sol";
 import {SnpProduct} from "./ISevSnpVerifier.sol";
 
 /// @title IAmdCertificateReader
-/// @notice Reads certificates of AMD's profile strictly and checks their signatures, or reverts with a typed error.
+/// @notice Reads certificates and revocation lists of AMD's profile strictly and checks their signatures, or reverts with a typed error.
 /// @dev WARNING: issuer, time and role are not checked. The caller does.
 interface IAmdCertificateReader {
     /// @notice Reads the certificate of an ARK, an ASK or an ASVK.
@@ -26,4 +27,12 @@ interface IAmdCertificateReader {
         external
         view
         returns (Endorsement memory certificate);
+
+    /// @notice Reads a root's list of revoked ASKs and ASVKs.
+    /// @param der The list, DER, nothing after it.
+    /// @param issuerModulus The issuer's RSA modulus, 512 bytes.
+    function readCrl(bytes calldata der, bytes calldata issuerModulus)
+        external
+        view
+        returns (AuthorityRevocations memory revocations);
 }

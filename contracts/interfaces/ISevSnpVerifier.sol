@@ -30,11 +30,15 @@ struct ProductRoot {
 /// (VLEKs).
 /// @param modulus Where its RSA modulus lies, as the code of a contract; zero when there is no such key.
 /// @param notAfter The last second in which it and the ARK are valid, unix seconds.
+/// @param revoked Whether the ARK has revoked this certificate of it.
 /// @param subject keccak256 of its name, DER.
+/// @param serial The certificate's serial number.
 struct Signer {
     address modulus;
     uint40 notAfter;
+    bool revoked;
     bytes32 subject;
+    uint256 serial;
 }
 
 /// @notice A platform whose report was verified: what {IAttestationVerifier-judgePlatform} judges again. One slot.
@@ -82,8 +86,12 @@ struct SnpPlatform {
 /// TCB is good, so somebody has to read its bulletins. A keeper can only take trust away, and EnclavePolicy can except
 /// a TCB from a floor for a time. Without a keeper the floors stand for ever.
 ///
-/// Revocation: VCEKs and VLEKs all have the serial number 0, so AMD revokes none of them by a list. A chip is shut out
-/// by EnclavePolicy's deny-list (instance), a product line by family, an old TCB by the floor.
+/// Revocation: AMD's lists are the ARKs', so they name ASKs and ASVKs, by serial number. A list may be brought by
+/// anyone; what it names ends, at the next read, for every platform below it. The certificate is what is revoked: one
+/// that the ARK issues later for the same pinned key, under another serial number, takes its place. That a list is fresh
+/// is NOT demanded: what an old one revoked is revoked. VCEKs and VLEKs all have the serial number 0, so AMD revokes none
+/// of them by a list. A chip is shut out by EnclavePolicy's deny-list (instance), a product line by family, an old TCB by
+/// the floor.
 ///
 /// ██ WARNING ██ It does NOT decide
 /// - whether the workload is trusted, whether the status is acceptable, whether the report is fresh, or what its
@@ -103,6 +111,11 @@ interface ISevSnpVerifier is IAttestationVerifier {
     /// and kind is always the same, and `notAfter` grows.
     /// @param keyHash keccak256 of the modulus, 512 bytes.
     event SignerAccepted(SnpProduct indexed product, bool indexed vlek, bytes32 indexed keyHash, uint40 notAfter);
+
+    /// @notice A product's root has revoked a certificate that it issued.
+    /// @dev Reader invariants: emitted once per product and serial number; final; the list's signature by the pinned ARK
+    /// was checked in this very transaction.
+    event SerialRevoked(SnpProduct indexed product, uint256 serial);
 
     /// @notice A product's floor has been set (`from` is zero, at construction) or raised.
     /// @dev Reader invariants: no component of `to` is below that of `from`.
@@ -144,6 +157,19 @@ interface ISevSnpVerifier is IAttestationVerifier {
     /// @notice The path length constraint is not the one required; 2^256 - 1 when it is absent.
     error PathLengthMismatch(uint256 got, uint256 expected);
 
+    // --- errors: revocation ------------------------------------------------------------------------
+
+    /// @notice The root's certificate does not allow it to sign revocation lists.
+    error CrlSignMissing(uint16 keyUsage);
+    /// @notice The list names another key as its issuer's.
+    error IssuerKeyIdMismatch(bytes20 got, bytes20 expected);
+    /// @notice The list is from the future.
+    error CrlNotYetValid(uint256 thisUpdate, uint256 time);
+    /// @notice The product's root has revoked this certificate, which was to be accepted, or itself.
+    error SerialIsRevoked(SnpProduct product, uint256 serial);
+    /// @notice The product's root has revoked the certificate of the key that certified the endorsement key.
+    error SignerRevoked(SnpProduct product, bool vlek);
+
     // --- errors: floors ----------------------------------------------------------------------------
 
     /// @notice Only the floor keeper raises floors.
@@ -172,6 +198,8 @@ interface ISevSnpVerifier is IAttestationVerifier {
     error SignatureNotPadded();
     /// @notice A report that the host asked for, or of no VMPL there is.
     error VmplUnsupported(uint32 vmpl);
+    /// @notice The report, of version 3 or later, comes from a processor of another product: CPUID's family and model.
+    error ProcessorMismatch(SnpProduct product, uint8 family, uint8 model);
     /// @notice A TCB has bytes that its product reserves.
     error TcbReservedSet(SnpProduct product, uint64 tcb);
 
@@ -210,6 +238,14 @@ interface ISevSnpVerifier is IAttestationVerifier {
     /// @param signer The certificate, DER.
     function submitSigner(SnpProduct product, bytes calldata ark, bytes calldata signer) external;
 
+    /// @notice Revokes what a list of a product's root names, so far as it is not revoked already.
+    /// @dev About 1,500,000 gas, and 24,000 for each new entry. Of version 2, complete, signed by the pinned ARK, issued by
+    /// now.
+    /// @param product The product.
+    /// @param ark The root's self-signed certificate, DER.
+    /// @param crl The list, DER.
+    function submitCrl(SnpProduct product, bytes calldata ark, bytes calldata crl) external;
+
     // --- floors ------------------------------------------------------------------------------------
 
     /// @notice Raises a product's floor. Only the floor keeper.
@@ -229,6 +265,9 @@ interface ISevSnpVerifier is IAttestationVerifier {
 
     /// @notice The key that certifies a product's VCEKs, or its VLEKs.
     function signerOf(SnpProduct product, bool vlek) external view returns (Signer memory);
+
+    /// @notice Whether a product's root has revoked the certificate with this serial number.
+    function isRevoked(SnpProduct product, uint256 serial) external view returns (bool);
 
     /// @notice What is recorded of a platform. Reverts with {PlatformUnknown}.
     function platform(bytes20 handle) external view returns (SnpPlatform memory);

@@ -13,6 +13,7 @@ import {AmdX509} from "./AmdX509.sol";
 /// @notice What is read of an ARK's, ASK's or ASVK's certificate.
 /// @param issuer keccak256 of the issuer's DER name.
 /// @param subject keccak256 of the subject's DER name.
+/// @param serial The serial number, at most 160 bits.
 /// @param commonName keccak256 of the subject's common name.
 /// @param notBefore The first second of validity, unix seconds.
 /// @param notAfter The last second of validity, unix seconds.
@@ -21,6 +22,7 @@ import {AmdX509} from "./AmdX509.sol";
 struct AuthorityCertificate {
     bytes32 issuer;
     bytes32 subject;
+    uint256 serial;
     bytes32 commonName;
     uint40 notBefore;
     uint40 notAfter;
@@ -46,7 +48,7 @@ library AmdAuthority {
         Der.finish(end, der.length);
         (uint256 offset, uint256 signedEnd) = der.enter(signed, end, Der.SEQUENCE);
         offset = X509Fields.version3(der, offset, signedEnd);
-        (, offset) = X509Fields.serialNumber(der, offset, signedEnd);
+        (certificate.serial, offset) = X509Fields.serialNumber(der, offset, signedEnd);
         offset = AmdX509.algorithm(der, offset, signedEnd);
         (certificate.issuer, offset) = X509Fields.name(der, offset, signedEnd);
         (certificate.notBefore, certificate.notAfter, offset) = X509Fields.validity(der, offset, signedEnd);

@@ -4,6 +4,7 @@ pragma solidity 0.8.37;
 import {IAmdCertificateReader} from "../../interfaces/IAmdCertificateReader.sol";
 import {SnpProduct} from "../../interfaces/ISevSnpVerifier.sol";
 import {AmdAuthority, AuthorityCertificate} from "./AmdAuthority.sol";
+import {AmdCrl, AuthorityRevocations} from "./AmdCrl.sol";
 import {Endorsement, EndorsementCertificate} from "./EndorsementCertificate.sol";
 
 /// @title AmdCertificateReader
@@ -26,5 +27,14 @@ contract AmdCertificateReader is IAmdCertificateReader {
         returns (Endorsement memory certificate)
     {
         return EndorsementCertificate.read(der, issuerModulus, product, vlek);
+    }
+
+    /// @inheritdoc IAmdCertificateReader
+    function readCrl(bytes calldata der, bytes calldata issuerModulus)
+        external
+        view
+        returns (AuthorityRevocations memory revocations)
+    {
+        return AmdCrl.read(der, issuerModulus);
     }
 }

@@ -40,25 +40,30 @@ library EndorsementCertificate {
 
     /// @notice An extension that a certificate of this kind must have is missing, or it has one that it must not have.
     /// @param got A bit for each that it has: bits 1 to 9 for the TCB's components (1.3.6.1.4.1.3704.1.3.n), bit 10 for
-    /// hwID, bit 11 for cspID.
+    /// hwID, bit 11 for cspID, bit 12 for productName.
     error EndorsementExtensionsWrong(uint256 got, uint256 required, uint256 allowed);
     /// @notice hwID has not the product's length, in bytes.
     error HardwareIdLengthWrong(uint256 got, uint256 expected);
+    /// @notice productName is not a name of the product. `name` is keccak256 of it, without the stepping.
+    error ProductNameMismatch(SnpProduct product, bytes32 name);
     /// @notice A component of the TCB that the product does not have is not zero.
     error ComponentNotZero(uint256 component, uint256 got);
 
     // 1.3.6.1.4.1.3704.1.n and .3.n in Der.objectIdentifier's form, without the last octet.
     uint256 private constant _AMD = ((9 << 248) | 0x2b060104019c780100) >> 8;
     uint256 private constant _COMPONENT = ((10 << 248) | 0x2b060104019c78010300) >> 8;
+    uint256 private constant _PRODUCT_NAME = 2;
     uint256 private constant _HARDWARE_ID = 4;
     uint256 private constant _CSP_ID = 5;
 
     uint256 private constant _HARDWARE_ID_BIT = 1 << 10;
     uint256 private constant _CSP_ID_BIT = 1 << 11;
+    uint256 private constant _PRODUCT_NAME_BIT = 1 << 12;
     // Boot loader, TEE, SNP, microcode; those that are reserved; FMC.
     uint256 private constant _COMPONENTS = (1 << 1) | (1 << 2) | (1 << 3) | (1 << 8);
     uint256 private constant _RESERVED_COMPONENTS = (1 << 4) | (1 << 5) | (1 << 6) | (1 << 7);
     uint256 private constant _FMC = 1 << 9;
+    uint8 private constant _IA5_STRING = 0x16;
 
     /// @notice Reads a certificate that fills the array exactly and checks its signature.
     /// @param issuerModulus The issuer's RSA modulus, 512 bytes.
@@ -113,6 +118,9 @@ library EndorsementCertificate {
             } else if (oid >> 8 == _AMD && last == _HARDWARE_ID) {
                 certificate.chip = _chip(der, start, stop, product);
                 met |= _HARDWARE_ID_BIT;
+            } else if (oid >> 8 == _AMD && last == _PRODUCT_NAME) {
+                _requireProduct(der, start, stop, product);
+                met |= _PRODUCT_NAME_BIT;
             } else if (oid >> 8 == _AMD && last == _CSP_ID) {
                 met |= _CSP_ID_BIT;
             } else {
@@ -120,13 +128,31 @@ library EndorsementCertificate {
             }
             offset = stop;
         }
-        uint256 required = _COMPONENTS | (vlek ? _CSP_ID_BIT : _HARDWARE_ID_BIT);
+        uint256 required = _COMPONENTS | _PRODUCT_NAME_BIT | (vlek ? _CSP_ID_BIT : _HARDWARE_ID_BIT);
         if (product == SnpProduct.TURIN) required |= _FMC;
         uint256 allowed = required | _RESERVED_COMPONENTS;
         if (met & required != required || met & ~allowed != 0) {
             revert EndorsementExtensionsWrong(met, required, allowed);
         }
         certificate.tcb = _tcb(components, product);
+    }
+
+    /// @dev productName: the product's name and mostly, behind a hyphen, the chip's stepping. Siena and Bergamo are
+    /// Genoa's core complexes in other packages, under Genoa's root.
+    function _requireProduct(bytes memory der, uint256 start, uint256 stop, SnpProduct product) private pure {
+        (uint256 first, uint256 end) = der.enter(start, stop, _IA5_STRING);
+        Der.finish(end, stop);
+        uint256 last = first;
+        while (last < end && der.byteAt(last) != 0x2d) {
+            ++last;
+        }
+        bytes32 name = der.keccakOf(first, last);
+        bool known = product == SnpProduct.MILAN
+            ? name == keccak256("Milan")
+            : product == SnpProduct.TURIN
+                ? name == keccak256("Turin")
+                : name == keccak256("Genoa") || name == keccak256("Siena") || name == keccak256("Bergamo");
+        if (!known) revert ProductNameMismatch(product, name);
     }
 
     /// @dev hwID: the id itself, without a DER type. Turin's are 8 bytes long, and 56 zeros follow in the report.

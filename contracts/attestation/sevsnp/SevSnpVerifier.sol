@@ -63,8 +63,9 @@ contract SevSnpVerifier is SnpChains {
             if (word == 0) revert PlatformUnknown(attested.platform);
             (key.vlek, key.notAfter) = (_vlekOf(word), uint40(word));
             _requireUnexpired(key.notAfter);
+            _requireSignerNotRevoked(key.product, key.vlek);
         }
-        SnpReport.requireForm(report, key.vlek);
+        SnpReport.requireForm(report, key.product, key.vlek);
         (Uint384 memory digest, Uint384 memory r, Uint384 memory s) = SnpReport.signedPart(report);
         _P384.verify(digest, r, s, key.x, key.y, witness);
 
@@ -80,6 +81,7 @@ contract SevSnpVerifier is SnpChains {
         uint256 word = _platforms[handle];
         if (word == 0) revert PlatformUnknown(handle);
         _requireUnexpired(uint40(word));
+        _requireSignerNotRevoked(_productOf(word), _vlekOf(word));
         return _judge(word);
     }
 

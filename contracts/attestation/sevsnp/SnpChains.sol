@@ -4,11 +4,13 @@ pragma solidity 0.8.37;
 import {SSTORE2} from "solady/utils/SSTORE2.sol";
 
 import {X509Extensions} from "../../encoding/X509Extensions.sol";
+import {X509Fields} from "../../encoding/X509Fields.sol";
 import {IAmdCertificateReader} from "../../interfaces/IAmdCertificateReader.sol";
 import {IAttestationVerifier} from "../../interfaces/IAttestationVerifier.sol";
 import {ISevSnpVerifier, ProductRoot, Signer, SnpProduct} from "../../interfaces/ISevSnpVerifier.sol";
 import {AuthorityCertificate} from "./AmdAuthority.sol";
 import {AmdCertificateReader} from "./AmdCertificateReader.sol";
+import {AuthorityRevocations} from "./AmdCrl.sol";
 import {Endorsement} from "./EndorsementCertificate.sol";
 
 /// @title SnpChains
@@ -17,6 +19,7 @@ import {Endorsement} from "./EndorsementCertificate.sol";
 /// A chain has one shape, so there is no path to walk and no CA to take for another.
 /// Rule 2: an endorsement certificate counts for as long as all of its chain does.
 /// Rule 3: a floor only rises.
+/// Rule 4: a revocation is final and belongs to a certificate: to its issuer, a product's ARK, and its serial number.
 abstract contract SnpChains is ISevSnpVerifier {
     /// @dev keccak256 of the pinned moduli.
     struct Pins {
@@ -40,6 +43,8 @@ abstract contract SnpChains is ISevSnpVerifier {
     mapping(uint256 id => Signer) private _signers;
     mapping(SnpProduct product => uint64) private _floors;
     mapping(SnpProduct product => Pins) private _pins;
+    /// @dev Serial numbers of certificates that the product's ARK issued.
+    mapping(SnpProduct product => mapping(uint256 serial => bool revoked)) private _revoked;
 
     /// @param keeper Who may raise floors; zero: nobody.
     /// @param roots One for each product, at most one of each.
@@ -65,12 +70,8 @@ abstract contract SnpChains is ISevSnpVerifier {
     // NOTE: no access control: the root's signature is the only authority.
     /// @inheritdoc ISevSnpVerifier
     function submitSigner(SnpProduct product, bytes calldata arkDer, bytes calldata signerDer) external {
-        AuthorityCertificate memory ark = _READER.readAuthority(arkDer, "");
-        Pins memory pins = _pins[product];
-        _requirePinned(ark.modulus, pins.ark);
-        if (ark.issuer != ark.subject) revert IssuerMismatch(ark.issuer, ark.subject);
-        _requireCa(ark);
-
+        AuthorityCertificate memory ark = _root(product, arkDer);
+        _requireSerialNotRevoked(product, ark.serial);
         AuthorityCertificate memory signer = _READER.readAuthority(signerDer, ark.modulus);
         if (signer.issuer != ark.subject) revert IssuerMismatch(signer.issuer, ark.subject);
         _requireCa(signer);
@@ -79,14 +80,43 @@ abstract contract SnpChains is ISevSnpVerifier {
         if (!vlek && signer.commonName != keccak256(bytes(string.concat("SEV-", _nameOf(product))))) {
             revert NameMismatch(product, signer.subject);
         }
-        _requirePinned(signer.modulus, vlek ? pins.asvk : pins.ask);
+        _requirePinned(signer.modulus, vlek ? _pins[product].asvk : _pins[product].ask);
+        _requireSerialNotRevoked(product, signer.serial);
         uint40 notAfter = signer.notAfter < ark.notAfter ? signer.notAfter : ark.notAfter;
         Signer storage inForce = _signers[_signerId(product, vlek)];
         if (notAfter <= inForce.notAfter) revert SignerNotNewer(notAfter, inForce.notAfter);
         inForce.modulus = SSTORE2.write(signer.modulus);
         inForce.notAfter = notAfter;
+        // What was revoked is the certificate before.
+        inForce.revoked = false;
         inForce.subject = signer.subject;
+        inForce.serial = signer.serial;
         emit SignerAccepted(product, vlek, keccak256(signer.modulus), notAfter);
+    }
+
+    // NOTE: no access control: the root's signature is the only authority.
+    /// @inheritdoc ISevSnpVerifier
+    function submitCrl(SnpProduct product, bytes calldata arkDer, bytes calldata crlDer) external {
+        AuthorityCertificate memory ark = _root(product, arkDer);
+        if (ark.role.keyUsage & X509Fields.CRL_SIGN == 0) revert CrlSignMissing(ark.role.keyUsage);
+        AuthorityRevocations memory list = _READER.readCrl(crlDer, ark.modulus);
+        if (list.issuer != ark.subject) revert IssuerMismatch(list.issuer, ark.subject);
+        bytes20 keyId = ark.role.subjectKeyId;
+        if (keyId != 0 && list.authorityKeyId != 0 && list.authorityKeyId != keyId) {
+            revert IssuerKeyIdMismatch(list.authorityKeyId, keyId);
+        }
+        if (list.thisUpdate > block.timestamp) revert CrlNotYetValid(list.thisUpdate, block.timestamp);
+
+        for (uint256 i = 0; i < list.serials.length; ++i) {
+            uint256 serial = list.serials[i];
+            if (_revoked[product][serial]) continue;
+            _revoked[product][serial] = true;
+            // A root that revokes itself takes all below it along.
+            bool all = serial == ark.serial;
+            _revokeSigner(_signers[_signerId(product, false)], serial, all);
+            _revokeSigner(_signers[_signerId(product, true)], serial, all);
+            emit SerialRevoked(product, serial);
+        }
     }
 
     /// @inheritdoc ISevSnpVerifier
@@ -113,6 +143,11 @@ abstract contract SnpChains is ISevSnpVerifier {
         return _signers[_signerId(product, vlek)];
     }
 
+    /// @inheritdoc ISevSnpVerifier
+    function isRevoked(SnpProduct product, uint256 serial) external view returns (bool) {
+        return _revoked[product][serial];
+    }
+
     // --- for the verifier ----------------------------------------------------------------------------
 
     /// @dev The product and the kind of a signer's id, which is the evidence's.
@@ -131,6 +166,7 @@ abstract contract SnpChains is ISevSnpVerifier {
     {
         Signer memory signer = _signers[_signerId(product, vlek)];
         if (signer.modulus == address(0)) revert SignerUnknown(uint8(_signerId(product, vlek)));
+        _requireSignerNotRevoked(product, vlek);
         leaf = _READER.readEndorsement(der, SSTORE2.read(signer.modulus), product, vlek);
         if (leaf.issuer != signer.subject) revert IssuerMismatch(leaf.issuer, signer.subject);
         if (block.timestamp < leaf.notBefore) revert CertificateNotYetValid(leaf.notBefore, block.timestamp);
@@ -142,9 +178,31 @@ abstract contract SnpChains is ISevSnpVerifier {
         if (block.timestamp > notAfter) revert CertificateExpired(notAfter, block.timestamp);
     }
 
+    /// @dev One slot.
+    function _requireSignerNotRevoked(SnpProduct product, bool vlek) internal view {
+        if (_signers[_signerId(product, vlek)].revoked) revert SignerRevoked(product, vlek);
+    }
+
     /// @dev Whether no component of a TCB is below the product's floor.
     function _isUpToDate(SnpProduct product, uint64 tcb) internal view returns (bool) {
         return _reaches(tcb, _floors[product]);
+    }
+
+    /// @dev The certificate of a product's pinned root, which is valid now.
+    function _root(SnpProduct product, bytes calldata der) private view returns (AuthorityCertificate memory ark) {
+        ark = _READER.readAuthority(der, "");
+        _requirePinned(ark.modulus, _pins[product].ark);
+        if (ark.issuer != ark.subject) revert IssuerMismatch(ark.issuer, ark.subject);
+        _requireCa(ark);
+    }
+
+    function _revokeSigner(Signer storage signer, uint256 serial, bool all) private {
+        if (signer.modulus == address(0)) return;
+        if (all || signer.serial == serial) signer.revoked = true;
+    }
+
+    function _requireSerialNotRevoked(SnpProduct product, uint256 serial) private view {
+        if (_revoked[product][serial]) revert SerialIsRevoked(product, serial);
     }
 
     function _requirePinned(bytes memory modulus, bytes32 expected) private pure {

@@ -37,6 +37,7 @@ library SnpReport {
     uint256 private constant _REPORT_DATA = 0x50;
     uint256 private constant _MEASUREMENT = 0x90;
     uint256 private constant _REPORTED_TCB = 0x180;
+    uint256 private constant _CPUID = 0x188;
     uint256 private constant _CHIP_ID = 0x1a0;
     uint256 private constant _CHIP_ID_END = 0x1e0;
 
@@ -49,8 +50,8 @@ library SnpReport {
     bytes32 private constant _WORKLOAD_TAG = keccak256("xmtp-tee/workload/sev-snp/v1");
 
     /// @dev Refuses versions, algorithms, reserved bytes and a signing key other than those that are verified here, and
-    /// guests that can be debugged or migrated.
-    function requireForm(bytes memory report, bool vlek) internal pure {
+    /// guests that can be debugged or migrated; and, from version 3 on, processors of another product.
+    function requireForm(bytes memory report, SnpProduct product, bool vlek) internal pure {
         uint32 version = _uint32(report, 0);
         if (version < 2 || version > 5) revert ISevSnpVerifier.ReportVersionUnsupported(version);
         _requirePolicy(report);
@@ -62,6 +63,7 @@ library SnpReport {
         // Bit 0 says whether there is an author key, which the author key's digest says too.
         if (flags & ~uint32(1) != (vlek ? 4 : 0)) revert ISevSnpVerifier.SigningKeyMismatch(flags, vlek);
         _requireReservedClear(report, version);
+        if (version != 2) _requireProcessor(report, product);
     }
 
     /// @dev The workload id, see {ISevSnpVerifier}.
@@ -120,6 +122,19 @@ library SnpReport {
         if (policy & ~_POLICY_ALLOWED != 0 || policy & _POLICY_REQUIRED == 0) {
             revert ISevSnpVerifier.GuestPolicyRefused(policy, _POLICY_ALLOWED, _POLICY_REQUIRED);
         }
+    }
+
+    /// @dev CPUID's family and model, as AMD gives them to the cores of each product (AMD 57230): Milan 19h 00h-0Fh, Genoa
+    /// with Siena and Bergamo 19h 10h-1Fh and A0h-AFh, Turin 1Ah 00h-11h.
+    function _requireProcessor(bytes memory report, SnpProduct product) private pure {
+        uint256 word = report.wordAt(_CPUID);
+        (uint8 family, uint8 model) = (uint8(word >> 248), uint8(word >> 240));
+        bool known = product == SnpProduct.MILAN
+            ? family == 0x19 && model < 0x10
+            : product == SnpProduct.TURIN
+                ? family == 0x1a && model < 0x12
+                : family == 0x19 && (model >> 4 == 1 || model >> 4 == 0xa);
+        if (!known) revert ISevSnpVerifier.ProcessorMismatch(product, family, model);
     }
 
     /// @dev What a version reserves is zero: a later version that gives it a meaning has another number.

@@ -65,8 +65,8 @@ def missing_signer(chain: Chain, deployment: Deployment, report: bytes) -> Signe
     is_vlek = parse_report(report[:REPORT_SIZE]).signing_key is SigningKey.VLEK
     verifier = verifier_of(chain, deployment, SNP_VERIFIER)
     signer = chain.read(verifier.functions.signerOf(int(submission.product), is_vlek))
-    # A tuple of the contract's Signer: where its modulus lies comes first, zero for none.
-    return None if int(signer[0], 16) else submission
+    # A tuple of the contract's Signer: where its modulus lies, zero for none; its end; whether it was revoked.
+    return None if int(signer[0], 16) and not signer[2] else submission
 
 
 def anchors_of(deployment: Deployment) -> tuple[Anchor, ...]:

@@ -40,6 +40,10 @@ _COMMANDS = {
         "xmtp_tee.commands.collateral_tee:revoke_nitro",
         "Nitro: bring AWS's revocation list.",
     ),
+    "revoke-amd": (
+        "xmtp_tee.commands.collateral_amd:revoke_amd",
+        "SEV-SNP: bring AMD's revocation list of a product line.",
+    ),
 }
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.attestation.sevsnp.support import ANCHORS, FLOORS, MILAN, NOW, REPORT, attestation
@@ -13,12 +15,11 @@ from xmtp_tee.attestation.errors import (
 )
 from xmtp_tee.attestation.offline import Trust, judge_offline, verify_offline
 from xmtp_tee.attestation.revocation_line import REVOCATION
-from xmtp_tee.attestation.rsa_pss import RSA_PSS_SHA384_TRAILER
 from xmtp_tee.attestation.sevsnp.product import ProductLine
 from xmtp_tee.attestation.sevsnp.revocation import read_amd_crl
 from xmtp_tee.attestation.sevsnp.verify import verify_report
 from xmtp_tee.attestation.simulator import der
-from xmtp_tee.attestation.simulator.sevsnp.rsa import RsaKey
+from xmtp_tee.attestation.simulator.sevsnp import AmdCrlRecipe
 from xmtp_tee.attestation.x509 import Revoked, read_x509
 from xmtp_tee.verdict import CheckResult
 
@@ -27,26 +28,13 @@ ASK_SERIAL = ProductLine.MILAN << 16 | 1
 
 
 def crl(
-    *,
-    issuer: bytes = ARK.subject,
-    key: RsaKey | None = None,
     serials: tuple[int, ...] = (ASK_SERIAL,),
     start: int = NOW - 60,
     end: int | None = NOW + 60,
-    algorithm: bytes = RSA_PSS_SHA384_TRAILER,
+    **changes: Any,
 ) -> bytes:
-    """A list of the ARK, version 2."""
-    entries = [der.sequence(der.integer(serial), der.utc_time(start)) for serial in serials]
-    tbs = der.sequence(
-        der.integer(1),
-        algorithm,
-        issuer,
-        der.utc_time(start),
-        b"" if end is None else der.utc_time(end),
-        der.sequence(*entries) if entries else b"",
-    )
-    signature = (key or MILAN.rsa("ark")).sign(tbs)
-    return der.sequence(tbs, algorithm, der.bit_string(signature))
+    """A list of the ARK."""
+    return AmdCrlRecipe(serials, start, end, **changes).build(MILAN)
 
 
 def test_what_the_list_names_is_revoked() -> None:
@@ -58,6 +46,10 @@ def test_what_the_list_names_is_revoked() -> None:
 
 def test_an_empty_list_revokes_nothing() -> None:
     assert read_amd_crl(crl(serials=()), ARK, NOW) == frozenset()
+
+
+def test_a_list_without_extensions_counts() -> None:
+    assert read_amd_crl(crl(number=None, key_id=None), ARK, NOW)
 
 
 def test_another_issuers_or_a_forged_list_is_refused() -> None:

@@ -55,6 +55,8 @@ MEASURED = {
     "KeyRegistry.rotatePreKeyForAgent": ["register_for_agent"],
     "NitroVerifier.submitCrl": ["submit_nitro_crl_50_entries"],
     "NitroVerifier.verify": ["verify_nitro_cold_chain", "verify_nitro_warm"],
+    # Two of its signatures and a slot for each entry; sevsnp/test_revocation bounds a list of fifty.
+    "SevSnpVerifier.submitCrl": ["submit_sevsnp_signer"],
     "SevSnpVerifier.submitSigner": ["submit_sevsnp_signer"],
     "SevSnpVerifier.verify": ["verify_sevsnp_cold", "verify_sevsnp_warm"],
 }
@@ -66,6 +68,8 @@ CONSTANT_WORK = {
     "EnclavePolicy.allowFamily",
     "EnclavePolicy.allowPlatform",
     "EnclavePolicy.cancelAddition",
+    "EnclavePolicy.demandKinds",
+    "EnclavePolicy.relaxKinds",
     "EnclavePolicy.removeGuardian",
     "EnclavePolicy.removeWorkload",
     "EnclavePolicy.transferOwnership",

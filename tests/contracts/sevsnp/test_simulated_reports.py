@@ -210,6 +210,10 @@ REPORTS: list[tuple[str, SnpReportRecipe, str]] = [
         SnpReportRecipe(version=2, patches=((0x188, b"\x19"),)),
         "ReportReservedSet",
     ),
+    ("Genoa's processor", SnpReportRecipe(cpu=(0x19, 0x11, 1)), "ProcessorMismatch"),
+    ("Turin's processor", SnpReportRecipe(cpu=(0x1A, 0x02, 1)), "ProcessorMismatch"),
+    ("the first model past Milan's", SnpReportRecipe(cpu=(0x19, 0x10, 0)), "ProcessorMismatch"),
+    ("no processor in version 5", SnpReportRecipe(version=5, cpu=(0, 0, 0)), "ProcessorMismatch"),
     (
         "behind version 5's last field",
         SnpReportRecipe(version=5, patches=((0x208, b"\x01"),)),
@@ -223,6 +227,24 @@ REPORTS: list[tuple[str, SnpReportRecipe, str]] = [
 )
 def test_bad_report_is_refused(world: World, recipe: SnpReportRecipe, reason: str) -> None:
     assert world.refusal(world.verify(cold(recipe))).name == reason
+
+
+@pytest.mark.parametrize("product", list(ProductLine))
+def test_processors_of_a_product_are_those_that_python_says(
+    world: World, product: ProductLine
+) -> None:
+    tcb = TURIN_TCB if product is ProductLine.TURIN else MILAN_TCB
+    pki = development_snp_pki(product)
+    signer = pki.endorsement(EndorsementRecipe(tcb=tcb)).key
+    edges = (0x00, 0x0F, 0x10, 0x11, 0x12, 0x1F, 0x20, 0x9F, 0xA0, 0xAF, 0xB0, 0xFF)
+    for family, model in [(f, m) for f in (0x18, 0x19, 0x1A) for m in edges]:
+        recipe = SnpReportRecipe(cpu=(family, model, 0), endorsed=EndorsementRecipe(tcb=tcb))
+        report = recipe.build_report(pki, signer)
+        certificate = pki.endorsement(recipe.endorsed).der
+        evidence = snp.cold_evidence(report, certificate, b"", product=product, vlek=False)
+        # The witness is empty, so what passes here fails there.
+        refused = world.refusal(world.verify(evidence)).name == "ProcessorMismatch"
+        assert refused is not product.has_cpu(family, model), (family, model)
 
 
 def test_mitigation_vectors_of_version_5_are_no_reserved_bytes(world: World) -> None:
@@ -358,6 +380,10 @@ ENDORSEMENTS: list[tuple[str, EndorsementRecipe, str]] = [
         ),
         "DerTrailingBytes",
     ),
+    ("Genoa's name", EndorsementRecipe(product_name="Genoa-B1"), "ProductNameMismatch"),
+    ("a name that only begins so", EndorsementRecipe(product_name="Milano"), "ProductNameMismatch"),
+    ("an empty name", EndorsementRecipe(product_name="-B0"), "ProductNameMismatch"),
+    ("no name", without("2"), WRONG),
     (
         "unknown critical extension",
         EndorsementRecipe(extra=(Extension("1.2.3.4", True, b""),)),
@@ -375,6 +401,14 @@ def test_bad_endorsement_certificate_is_refused(
     assert world.refusal(world.verify(cold(SnpReportRecipe(endorsed=endorsed)))).name.startswith(
         (reason, "RsaSignatureNotBelowModulus") if reason == "Pss" else reason
     )
+
+
+@pytest.mark.parametrize("name", ["Milan", "Milan-B0", "Milan-"])
+def test_name_of_the_product_is_accepted_with_and_without_a_stepping(
+    world: World, name: str
+) -> None:
+    recipe = SnpReportRecipe(endorsed=EndorsementRecipe(product_name=name))
+    assert world.refusal(world.verify(cold(recipe))).name == "NoncePointWrong"
 
 
 def test_algorithm_identifier_without_its_default_is_accepted(world: World) -> None:

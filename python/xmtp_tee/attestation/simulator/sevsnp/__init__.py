@@ -5,6 +5,7 @@ WARNING: the seed is public, so anybody can make such reports; their assurance l
 
 from __future__ import annotations
 
+from xmtp_tee.attestation.simulator.sevsnp.crl import AmdCrlRecipe
 from xmtp_tee.attestation.simulator.sevsnp.guest import EmulatedSevGuest, EmulatedTsm
 from xmtp_tee.attestation.simulator.sevsnp.pki import (
     DevelopmentSnpPki,
@@ -15,6 +16,7 @@ from xmtp_tee.attestation.simulator.sevsnp.pki import (
 from xmtp_tee.attestation.simulator.sevsnp.report import SnpReportRecipe
 
 __all__ = [
+    "AmdCrlRecipe",
     "DevelopmentSnpPki",
     "EmulatedSevGuest",
     "EmulatedTsm",
