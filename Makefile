@@ -167,7 +167,7 @@ slither-lock: setup ## renew tools/slither.lock, ARGS="slither-analyzer==VERSION
 	@touch $@
 
 .PHONY: symbolic
-symbolic: setup .tools/halmos/stamp ## execute the key registry symbolically, ARGS="--function check_revoke"
+symbolic: setup .tools/halmos/stamp ## execute the key registry symbolically, prove P-384's reduction, ARGS="--function check_revoke"
 	$(call step,halmos)
 	@# The solver is the lock's: halmos would fetch one that it does not find. A path that was left out is a failure.
 	@mkdir -p .build/symbolic
@@ -177,6 +177,8 @@ symbolic: setup .tools/halmos/stamp ## execute the key registry symbolically, AR
 	@if ! grep -q '\[PASS\]' .build/symbolic/log; then echo "error: no check ran" >&2; exit 1; fi
 	@if grep -qE '\[(FAIL|ERROR|TIMEOUT)\]|not been' .build/symbolic/log; then \
 	    echo "error: a check failed or is incomplete" >&2; exit 1; fi
+	$(call step,z3 on P-384's field)
+	@.tools/halmos/bin/python tools/p384_proof.py
 
 .PHONY: halmos-lock
 halmos-lock: setup ## renew tools/halmos.lock, ARGS="halmos==VERSION"
