@@ -9,6 +9,7 @@ import click
 from scripts._common import red
 from xmtp_tee.assurance import AssuranceLevel
 from xmtp_tee.attestation.kinds import TcbStatus, TeeKind
+from xmtp_tee.client.tee_demand import TeeDemand
 
 PAGE = 200
 
@@ -40,6 +41,12 @@ def list_exceptions(policy: Any, span: tuple[int, int], now: int) -> None:
         left = f"until {until}" if until > now else f"ended at {until}"
         name = TcbStatus(status).intel_name
         click.echo(f"exception: 0x{workload.hex()}  {name}  {what}  {left}")
+
+
+def list_demand(policy: Any) -> None:
+    demand = TeeDemand.of(*policy.teeDemand())
+    if demand.required:
+        click.echo(f"kinds of TEE: {demand.words}")
 
 
 def list_denials(policy: Any, span: tuple[int, int]) -> None:

@@ -7,9 +7,10 @@ from typing import Any
 import click
 from eth_utils import to_checksum_address
 
+from scripts._common import red
 from scripts._parameters import is_proper_address
 from xmtp_tee.assurance import AssuranceLevel
-from xmtp_tee.attestation.kinds import TcbStatus, TeeKind
+from xmtp_tee.attestation.kinds import TcbStatus, TeeKind, bits_of
 from xmtp_tee.attestation.sevsnp.product import ProductLine, Tcb
 from xmtp_tee.commands.evidence_file import read_tcb
 from xmtp_tee.errors import XmtpTeeError
@@ -66,6 +67,16 @@ def account(text: str) -> str:
 
 def tee_kind(label: str) -> int:
     return int(next(kind for kind in TeeKind if kind.label == label))
+
+
+def tee_kinds(names: tuple[str, ...]) -> int:
+    """Return a set of kinds as the policy takes it."""
+    kinds = [kind for kind in TeeKind if kind.label in names]
+    if len(kinds) != len(names):
+        raise click.ClickException(f"a kind is named twice: {' '.join(names)}")
+    if TeeKind.SGX in kinds and TeeKind.TDX in kinds:
+        click.echo(red("SGX and TDX have one root: the two together are one vendor's word"))
+    return bits_of(kinds)
 
 
 def commit_hash(text: str) -> bytes:

@@ -10,6 +10,8 @@ ape run policy deny-family tdx 00906ed50000
 ape run policy allow-platform tdx 00112233445566778899aabbccddeeff
 ape run policy allow-family tdx 00906ed50000
 ape run policy raise-floor Milan 4,0,24,219
+ape run policy demand-kinds 2 tdx nitro sev-snp
+ape run policy relax-kinds 1 nitro sev-snp
 ape run policy add-guardian 0x...
 ape run policy remove-guardian 0x...
 ape run policy guardians
@@ -19,8 +21,8 @@ ape run policy execute 0xID
 ape run policy cancel 0xID
 ape run policy list
 
-Under a lock, what adds trust (add, allow-*, add-guardian) is announced and executed later; what removes it acts at
-once.
+Under a lock, what adds trust (add, allow-*, relax-kinds, add-guardian) is announced and executed later; what removes
+it acts at once.
 --calldata prints what an owner without an Ape account must send.
 """
 
@@ -35,9 +37,10 @@ from ape.cli import ConnectedProviderCommand
 from scripts._acts import Actor, act_options
 from scripts._common import deployed, deployment_option, load_deployment, quiet, red
 from scripts._pending import addition_id, announced_call, describe, pending_additions
-from scripts._policy_list import list_denials, list_exceptions, list_workloads
+from scripts._policy_list import list_demand, list_denials, list_exceptions, list_workloads
 from scripts._policy_words import (
     LEVELS,
+    TEES,
     account,
     advisories_of,
     advisories_option,
@@ -49,6 +52,7 @@ from scripts._policy_words import (
     status_argument,
     tee_argument,
     tee_kind,
+    tee_kinds,
     this_code,
     workload_id,
 )
@@ -211,6 +215,29 @@ def raise_floor(actor: Actor, product: str, tcb: str) -> None:
         click.echo(f"floor of {product}: {least}")
 
 
+# --- several kinds of TEE -------------------------------------------------------------------------
+
+
+@cli.command("demand-kinds", cls=ConnectedProviderCommand)
+@click.argument("required", type=click.IntRange(0, len(TEES)))
+@click.argument("tees", nargs=-1, type=click.Choice(TEES))
+@act_options
+def demand_kinds(actor: Actor, required: int, tees: tuple[str, ...]) -> None:
+    """Demand that REQUIRED of these kinds stand behind every enclave, at once; no less than now."""
+    if actor.act("EnclavePolicy", "demandKinds", required, tee_kinds(tees)):
+        click.echo(f"demanded: {required} of {' '.join(tees)}")
+
+
+@cli.command("relax-kinds", cls=ConnectedProviderCommand)
+@click.argument("required", type=click.IntRange(0, len(TEES)))
+@click.argument("tees", nargs=-1, type=click.Choice(TEES))
+@act_options
+def relax_kinds(actor: Actor, required: int, tees: tuple[str, ...]) -> None:
+    """Demand something else, less too; `relax-kinds 0` lifts the demand."""
+    if actor.add("relaxKinds", required, tee_kinds(tees)):
+        click.echo(f"demanded: {required} of {' '.join(tees) or 'none'}")
+
+
 # --- guardians ------------------------------------------------------------------------------------
 
 
@@ -304,7 +331,7 @@ def pending(deployment: Path) -> None:
 @cli.command("list", cls=ConnectedProviderCommand)
 @deployment_option
 def list_(deployment: Path) -> None:
-    """List workloads, exceptions, denials, guardians and announcements."""
+    """List workloads, exceptions, denials, the demand of kinds, guardians and announcements."""
     quiet()
     where = load_deployment(deployment)
     policy = deployed(where, "EnclavePolicy")
@@ -313,6 +340,7 @@ def list_(deployment: Path) -> None:
     list_workloads(policy)
     list_exceptions(policy, span, newest.timestamp)
     list_denials(policy, span)
+    list_demand(policy)
     for guardian in policy.guardians():
         click.echo(f"guardian: {guardian}")
     for addition in pending_additions(policy, where.deployed_at_block, newest.timestamp):

@@ -32,6 +32,7 @@ from scripts._plan import Plan, names
 from scripts._readings import readings
 from xmtp_tee.assurance import AssuranceLevel
 from xmtp_tee.client.deployment import Deployment
+from xmtp_tee.client.tee_demand import TeeDemand
 
 
 @click.command(cls=ConnectedProviderCommand)
@@ -125,6 +126,7 @@ def _administration(where: Deployment, parameters: Parameters, now: int) -> None
         _line("", yellow(f"deployed for {parameters.owner}, and handed on since"))
     delay = policy.additionDelay()
     _line("additions wait", span(delay) if delay else yellow("not at all: there is no lock"))
+    _line("kinds of TEE", TeeDemand.of(*policy.teeDemand()).words)
     guardians = policy.guardians()
     _line("guardians", ", ".join(guardians) or "none")
     for account in sorted(set(parameters.guardians) - set(guardians)):

@@ -11,7 +11,7 @@ from xmtp_tee.assurance import AssuranceLevel
 from xmtp_tee.attestation.errors import DeviceError, SealRootUnavailableError
 from xmtp_tee.attestation.kinds import TeeKind
 from xmtp_tee.enclave import EnclaveConfig, run
-from xmtp_tee.enclave.config import make_driver
+from xmtp_tee.enclave.config import make_driver, make_drivers
 from xmtp_tee.enclave.errors import ConfigurationError, DriverUnknownError
 from xmtp_tee.enclave.process import run as run_itself
 
@@ -127,3 +127,45 @@ def test_sev_snp_never_falls_back_to_the_simulator(folder: Path) -> None:
         driver.quote(bytes(64))
     with pytest.raises(DeviceError):
         driver.seal_root()
+
+
+# --- several kinds of TEE --------------------------------------------------------------------------
+
+
+def test_simulator_stands_for_several_tees_in_the_order_that_is_named(folder: Path) -> None:
+    config = EnclaveConfig(
+        state_dir=folder, driver="simulator", tee="sevsnp", further_tees=("tdx", "nitro")
+    )
+    drivers = make_drivers(config, ())
+    assert [driver.tee for driver in drivers] == [TeeKind.SEV_SNP, TeeKind.TDX, TeeKind.NITRO]
+    assert all(driver.quote(bytes(64)) for driver in drivers)
+
+
+def test_one_driver_alone_is_made_as_before(folder: Path) -> None:
+    [driver] = make_drivers(EnclaveConfig(state_dir=folder, driver="simulator"), ())
+    assert driver.tee is TeeKind.TDX
+
+
+def test_one_kind_attests_an_enclave_once(folder: Path) -> None:
+    config = EnclaveConfig(state_dir=folder, driver="simulator", further_tees=("nitro", "tdx"))
+    with pytest.raises(ConfigurationError, match="once"):
+        make_drivers(config, ())
+
+
+@pytest.mark.parametrize("drivers", [("simulator", "sevsnp"), ("sevsnp", "simulator")])
+def test_simulator_attests_nothing_beside_hardware(folder: Path, drivers: tuple[str, str]) -> None:
+    config = EnclaveConfig(state_dir=folder, driver=drivers[0], further_drivers=drivers[1:])
+    with pytest.raises(ConfigurationError, match="together"):
+        make_drivers(config, ())
+
+
+def test_simulated_tees_do_not_go_with_hardware(folder: Path) -> None:
+    config = EnclaveConfig(state_dir=folder, driver="sevsnp", further_tees=("nitro",))
+    with pytest.raises(ConfigurationError, match="Options of the simulator"):
+        make_drivers(config, ())
+
+
+def test_further_driver_is_not_guessed(folder: Path) -> None:
+    config = EnclaveConfig(state_dir=folder, driver="sevsnp", further_drivers=("gpu",))
+    with pytest.raises(DriverUnknownError):
+        make_drivers(config, ())

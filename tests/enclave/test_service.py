@@ -17,10 +17,13 @@ from tests.enclave.support import (
     STRANGER,
     FixedDriver,
     open_enclave,
+    open_store,
     seeded_entropy,
 )
 from xmtp_tee.attestation.address import address_of_public_key, checksum_address
 from xmtp_tee.attestation.binding import EnclaveBinding
+from xmtp_tee.attestation.errors import FieldError
+from xmtp_tee.attestation.kinds import TeeKind
 from xmtp_tee.attestation.pre_key import PRE_KEY_CONTEXT
 from xmtp_tee.enclave.operations.identity import PRE_KEY_LIFETIME
 from xmtp_tee.enclave.operations.signing import SIGN_CONTEXT
@@ -287,6 +290,39 @@ def test_quote_binds_authority_transport_chain_registry_and_block(
     assert quote.quote == b"quote over " + expected
     assert (quote.authority, quote.transport_key) == (about.authority, about.transport_key)
     assert (quote.tee, quote.block_number) == ("tdx", 77)
+
+
+def test_every_kind_of_tee_quotes_the_same_binding(folder: Path) -> None:
+    drivers = [FixedDriver(tee=kind) for kind in (TeeKind.SEV_SNP, TeeKind.NITRO, TeeKind.TDX)]
+    store = open_store(folder / "several.sqlite", drivers[0])
+    several = Enclave(store, drivers[0], further=tuple(drivers[1:]))
+    try:
+        assert several.describe().tee == "sev-snp"
+        assert several.describe().further_tees == ("nitro", "tdx")
+        asked = {"chain_id": CHAIN_ID, "enclave_registry": REGISTRY, "block_number": 77}
+        for tee in ("", "nitro", "tdx", "sev-snp"):
+            operation = wire.GetAttestation(**asked, block_hash=b"\xab" * 32, tee=tee)
+            quote = several.handle(operation, NOW)
+            assert isinstance(quote, wire.Quote)
+            assert quote.tee == (tee or "sev-snp")
+        quoted = [data for driver in drivers for data in driver.quoted]
+        assert [len(driver.quoted) for driver in drivers] == [2, 1, 1]
+        assert len(set(quoted)) == 1
+    finally:
+        several.close()
+
+
+@pytest.mark.parametrize("tee", ["nitro", "TDX", "none"])
+def test_quote_of_a_kind_that_the_enclave_has_not_is_refused(enclave: Enclave, tee: str) -> None:
+    operation = wire.GetAttestation(
+        chain_id=CHAIN_ID,
+        enclave_registry=REGISTRY,
+        block_number=77,
+        block_hash=b"\xab" * 32,
+        tee=tee,
+    )
+    with pytest.raises(FieldError, match="no evidence of that kind"):
+        enclave.handle(operation, NOW)
 
 
 def test_authority_and_transport_are_listed_keys(enclave: Enclave) -> None:

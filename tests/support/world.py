@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from xmtp_tee.attestation.address import parse_address
 from xmtp_tee.attestation.collateral import Collateral
 from xmtp_tee.attestation.drivers import measure_code
 from xmtp_tee.attestation.evidence import Attestation
+from xmtp_tee.attestation.kinds import TeeKind
 from xmtp_tee.attestation.simulator import (
     CollateralRecipe,
     QuoteRecipe,
@@ -50,11 +51,20 @@ def deploy(
     development: bool,
     grace: int = 0,
     identity_registry: str | None = None,
+    further: Mapping[TeeKind, tuple[str, Any]] | None = None,
 ) -> Deployment:
-    """Deploy all six contracts from forge's artifacts; the first account owns the policy, without a delay."""
+    """Deploy all six contracts from forge's artifacts; the first account owns the policy, without a delay.
+
+    ``further``: verifiers of other kinds than TDX, by name and contract.
+    """
     first = chain.web3.eth.block_number
     verifier = chain.deploy("DcapVerifier", root, grace)
-    router = chain.deploy("AttestationVerifier", [2], [verifier.address])
+    others = further or {}
+    router = chain.deploy(
+        "AttestationVerifier",
+        [int(TeeKind.TDX), *(int(kind) for kind in others)],
+        [verifier.address, *(contract.address for _, contract in others.values())],
+    )
     policy = chain.deploy("EnclavePolicy", chain.accounts[0], NO_DELAY)
     enclaves = chain.deploy(
         "EnclaveRegistry", router.address, policy.address, MAX_BLOCK_AGE, ATTESTATION_TTL
@@ -74,6 +84,7 @@ def deploy(
             "AttestationVerifier": router.address,
             "DcapVerifier": verifier.address,
             "FreshnessAnchor": anchors.address,
+            **{name: contract.address for name, contract in others.values()},
         },
     )
 
@@ -199,10 +210,16 @@ class World:
 
 
 @contextmanager
-def open_world(*, identity_registry: str | None = None, code: bytes = b"") -> Iterator[World]:
+def open_world(
+    *,
+    identity_registry: str | None = None,
+    code: bytes = b"",
+    further: Callable[[DeployChain], Mapping[TeeKind, tuple[str, Any]]] | None = None,
+) -> Iterator[World]:
     """Start anvil, deploy under the development root, bring collateral, trust both workloads.
 
-    ``code`` is put at ``identity_registry`` first: agents are its tokens then.
+    ``code`` is put at ``identity_registry`` first: agents are its tokens then. ``further`` deploys verifiers of other
+    kinds than TDX.
     """
     with Anvil() as anvil:
         deployer = DeployChain(anvil)
@@ -213,6 +230,7 @@ def open_world(*, identity_registry: str | None = None, code: bytes = b"") -> It
             development_root_certificate(),
             development=True,
             identity_registry=identity_registry,
+            further=None if further is None else further(deployer),
         )
         chain = Chain(anvil.url)
         senders = [NodeSender(address) for address in deployer.accounts]
@@ -229,13 +247,13 @@ def open_world(*, identity_registry: str | None = None, code: bytes = b"") -> It
 
 
 @contextmanager
-def enclave_process(folder: Path | None = None) -> Iterator[Path]:
-    """Run the enclave as a process of its own; yield its socket."""
+def enclave_process(folder: Path | None = None, *tees: str) -> Iterator[Path]:
+    """Run the enclave as a process of its own, which stands for ``tees`` (TDX unless given); yield its socket."""
     with ExitStack() as stack:
         if folder is None:
             # A socket's path must be short, and pytest's folders are not.
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="xmtp-tee-")))
-        process = stack.enter_context(processes.enclave(ROOT, folder))
+        process = stack.enter_context(processes.enclave(ROOT, folder, *(tees or ("tdx",))))
         socket = folder / "enclave.sock"
         process.wait_until(lambda: _answers(socket))
         yield socket

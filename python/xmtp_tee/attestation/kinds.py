@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import IntEnum
 
 from xmtp_tee.attestation.errors import QuoteNotGenuineError
@@ -20,6 +21,22 @@ class TeeKind(IntEnum):
     def label(self) -> str:
         """The name as it is printed: ``sgx``, ``tdx``, ``nitro``, ``sev-snp``."""
         return self.name.lower().replace("_", "-")
+
+
+def kinds_in(bits: int) -> tuple[TeeKind, ...]:
+    """Return a set of kinds that the contracts write as a number: bit n stands for the kind of value n.
+
+    :raises ValueError: a bit stands for no kind
+    """
+    kinds = tuple(kind for kind in TeeKind if kind is not TeeKind.NONE and bits >> kind & 1)
+    if bits_of(kinds) != bits:
+        raise ValueError(f"a set of TEE kinds has unknown bits: {bits:#x}")
+    return kinds
+
+
+def bits_of(kinds: Iterable[TeeKind]) -> int:
+    """Return a set of kinds as the contracts write it; see :func:`kinds_in`."""
+    return sum(1 << kind for kind in set(kinds))
 
 
 class Provenance(IntEnum):

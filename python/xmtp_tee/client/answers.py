@@ -112,11 +112,15 @@ def verified_pre_key(
 def attestation_of(quote: wire.Quote, asked: wire.GetAttestation) -> Attestation:
     """Return the attestation that was asked for. Nothing of the quote itself is verified.
 
-    :raises EnclaveMismatchError: if it is for another chain, registry or block
+    :raises EnclaveMismatchError: if it is for another chain, registry or block, or of another kind of TEE
     """
     tees = {kind.label: kind for kind in TeeKind if kind is not TeeKind.NONE}
     if quote.tee not in tees:
         raise EnclaveMismatchError("The quote is of an unknown TEE", got=quote.tee)
+    if asked.tee not in {"", quote.tee}:
+        raise EnclaveMismatchError(
+            "The quote is of another TEE than asked for", got=quote.tee, expected=asked.tee
+        )
     for name in ("chain_id", "enclave_registry", "block_number", "block_hash"):
         if getattr(quote, name) != getattr(asked, name):
             raise EnclaveMismatchError(f"The quote is for another {name.replace('_', ' ')}")

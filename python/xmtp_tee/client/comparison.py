@@ -97,6 +97,7 @@ def _standing(
         "The authority's quote was verified on chain; its standing is judged anew at every read.",
         POLICY,
     )
+    yield _kinds(reader, key.authority)
     yield _platform(key, now)
     yield Check(
         "state",
@@ -122,6 +123,20 @@ def _standing(
         key.standing.label,
         Standing.TRUSTED.label,
         "The registry's own answer, an agent's transfer to another holder included.",
+        POLICY,
+    )
+
+
+def _kinds(reader: RegistryReader, authority: str) -> Check:
+    """Which kinds of TEE stand, with the reason for each that does not, against what the policy demands."""
+    demand, kinds = reader.tee_demand(), reader.kinds_of(authority)
+    met = demand.is_met_by(kind.tee for kind in kinds if kind.stands)
+    return Check(
+        "kinds of TEE",
+        PASS if met else FAIL,
+        "; ".join(kind.words for kind in kinds) or "none has attested it",
+        demand.words,
+        "Where several vendors vouch for one enclave, a forger has to break them all.",
         POLICY,
     )
 

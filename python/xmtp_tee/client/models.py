@@ -144,7 +144,8 @@ class EnclaveInfo:
     """Who the enclave says it is; only an attestation proves it.
 
     ``authority``: EIP-55 address that certifies bundles. ``transport_key``: 32 bytes (X25519).
-    ``assurance``: the label of the level that its driver allows to claim.
+    ``assurance``: the label of the level that its driver allows to claim. ``tee``: the kind of TEE that attests it
+    first and seals its store; ``further_tees``: the labels of those that attest it besides.
     """
 
     authority: str
@@ -156,6 +157,7 @@ class EnclaveInfo:
     store_id: str
     software_version: str
     protocol_version: int
+    further_tees: tuple[str, ...] = ()
 
     @classmethod
     def from_wire(cls, about: wire.EnclaveDescription, protocol_version: int) -> EnclaveInfo:
@@ -170,4 +172,5 @@ class EnclaveInfo:
             store_id=about.store_id,
             software_version=about.software_version,
             protocol_version=protocol_version,
+            further_tees=about.further_tees,
         )

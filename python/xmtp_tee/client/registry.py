@@ -8,10 +8,11 @@ agent (ERC-8004) that the sender controls.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from xmtp_tee.attestation.address import checksum_address, parse_address
 from xmtp_tee.attestation.certificate import KeyBundleCertificate
+from xmtp_tee.attestation.kinds import TeeKind
 from xmtp_tee.client.accounts import Sender
 from xmtp_tee.client.chain import Block, Chain, Receipt
 from xmtp_tee.client.chain_errors import ContractRefused, SenderError
@@ -30,6 +31,7 @@ from xmtp_tee.client.published import PublishedKey
 from xmtp_tee.client.registry_reader import RegistryReader, address
 from xmtp_tee.client.relay import Relayer, retire_enclave
 from xmtp_tee.client.signing import sign_intent
+from xmtp_tee.client.tee_demand import KindStanding
 from xmtp_tee.verdict import Verdict
 
 # A quote binds a block that a small reorganisation does not take away. The chain keeps at least 255 more.
@@ -42,12 +44,16 @@ _PUBLISHING = {
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A registration or rotation that was mined. ``with_quote``: the evidence was part of it."""
+    """A registration or rotation that was mined. ``with_quote``: the evidence was part of it.
+
+    ``further``: the transactions that attested the enclave by further kinds of TEE, in order.
+    """
 
     receipt: Receipt
     certificate: KeyBundleCertificate
     authority: str
     with_quote: bool
+    further: tuple[Receipt, ...] = ()
 
 
 class RegistrySync:
@@ -83,9 +89,17 @@ class RegistrySync:
         the choice). When somebody else submits the evidence first, which anyone who sees the transaction can,
         the enclave is attested all the same and the certificate alone is sent. Any other refusal raises
         :class:`ContractRefused`, before anything is sent unless the chain moved in between.
+
+        Where several kinds of TEE vouch for the enclave, those that do not stand on chain yet are attested too, each
+        in a transaction of its own: before the registration when the enclave is attested by its first kind and lacks
+        another, else after it.
         """
         certificate = self.certify(identity_key_id, pre_key_id)
-        return self._publish(IntentKind.REGISTER, certificate, with_quote, for_owner, agent_id)
+        before: list[Receipt] = []
+        if self.reader.enclave_standing(certificate.recover_authority())[1] == "TooFewTeeKinds":
+            before = self.attest_further_on_chain()
+        done = self._publish(IntentKind.REGISTER, certificate, with_quote, for_owner, agent_id)
+        return replace(done, further=(*before, *self.attest_further_on_chain()))
 
     def rotate_pre_key_on_chain(
         self,
@@ -100,9 +114,13 @@ class RegistrySync:
         certificate = self.certify(identity_key_id, pre_key_id)
         return self._publish(IntentKind.ROTATE, certificate, with_quote, for_owner, agent_id)
 
-    def attest_on_chain(self) -> Receipt:
-        """Renew the enclave's attestation with a fresh quote. Anyone may send it; no bundle changes."""
-        evidence = self.evidence()
+    def attest_on_chain(self, tee: TeeKind | None = None) -> Receipt:
+        """Renew the enclave's attestation with a fresh quote. Anyone may send it; no bundle changes.
+
+        ``tee``: by which kind, where the enclave has several; by default the first. The kind that is brought first of
+        all is the enclave's first kind for ever.
+        """
+        evidence = self.evidence(tee=tee)
         attestation = evidence.attestation
         function = self.reader.enclave_registry.functions.attest(
             checksum_address(attestation.authority),
@@ -111,6 +129,21 @@ class RegistrySync:
             evidence.encoded,
         )
         return self._chain.transact(function, self._sender)
+
+    def attest_further_on_chain(self) -> list[Receipt]:
+        """Bring the evidence of every further kind of TEE that the enclave has and that does not stand on chain."""
+        info = self._keys.info()
+        if not info.further_tees:
+            return []
+        kinds: list[KindStanding] = self.reader.kinds_of(info.authority)
+        standing = {kind.tee.label for kind in kinds if kind.stands}
+        return [self.attest_on_chain(tee) for tee in self.further_tees if tee.label not in standing]
+
+    @property
+    def further_tees(self) -> tuple[TeeKind, ...]:
+        """The kinds of TEE that vouch for the enclave besides its first."""
+        wanted = self._keys.info().further_tees
+        return tuple(kind for kind in TeeKind if kind.label in wanted)
 
     def revoke_on_chain(
         self,
@@ -223,8 +256,10 @@ class RegistrySync:
         require_verified(verdict)
         return verdict
 
-    def evidence(self, block: Block | None = None) -> Evidence:
+    def evidence(self, block: Block | None = None, tee: TeeKind | None = None) -> Evidence:
         """Have the enclave attest itself for this deployment, encoded for the chain's router.
+
+        ``tee``: by which kind, where the enclave has several; by default the first.
 
         A platform whose certificate the verifier knows is named by its id; a new one brings it along.
         """
@@ -234,6 +269,7 @@ class RegistrySync:
             enclave_registry=self._deployment.address("EnclaveRegistry"),
             block_number=bound.number,
             block_hash=bound.hash,
+            tee=tee,
         )
         evidence = encode_evidence(self._chain, self._deployment, attestation)
         return Evidence(attestation, evidence)

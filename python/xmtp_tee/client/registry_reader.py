@@ -28,6 +28,7 @@ from xmtp_tee.client.intents import IntentKind, OwnerIntent
 from xmtp_tee.client.on_chain_key import OnChainKey, require_usable
 from xmtp_tee.client.platform_state import PlatformState, read_platform
 from xmtp_tee.client.published import KeyState, PublishedKey, Standing
+from xmtp_tee.client.tee_demand import KindStanding, TeeDemand
 
 # How long an intent counts unless told otherwise.
 DEADLINE_SECONDS = 3600
@@ -222,6 +223,38 @@ class RegistryReader:
             self.enclave_registry.functions.standing(checksum_address(authority))
         )
         return bool(trusted), error_name(bytes(reason)) if any(reason) else ""
+
+    def tee_demand(self) -> TeeDemand:
+        """Return how many of which kinds of TEE the policy demands behind an enclave."""
+        policy = self._contract("EnclavePolicy")
+        return TeeDemand.of(*self.chain.read(policy.functions.teeDemand()))
+
+    def kinds_of(self, authority: str) -> list[KindStanding]:
+        """Return the authority's attestations by kind of TEE, each judged by itself now; the first one first."""
+        known = to_checksum_address(authority)
+        first = TeeKind(self.read("EnclaveRegistry", "enclave", known)["tee"])
+        kinds = sorted(
+            (kind for kind in TeeKind if kind is not TeeKind.NONE), key=lambda kind: kind != first
+        )
+        members = _members("EnclaveRegistry", "attestation")
+        found = []
+        for kind in kinds:
+            record, reason = self.chain.read(
+                self.enclave_registry.functions.attestation(known, int(kind))
+            )
+            values = dict(zip(members, record, strict=True))
+            if TeeKind(values["tee"]) is TeeKind.NONE:
+                continue
+            found.append(
+                KindStanding(
+                    tee=kind,
+                    workload=bytes(values["workload"]),
+                    platform=bytes(values["platform"]),
+                    expires_at=int(values["expiresAt"]),
+                    reason=error_name(bytes(reason)) if any(reason) else "",
+                )
+            )
+        return found
 
     def platform_of(self, authority: str) -> PlatformState:
         """Return how the platform of this authority's recorded attestation stands now."""

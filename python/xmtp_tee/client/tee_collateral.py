@@ -131,12 +131,13 @@ def signer_holdings(chain: Chain, deployment: Deployment) -> list[Holding]:
     found = []
     for product in ProductLine:
         for is_vlek, name in ((False, "ASK"), (True, "ASVK")):
-            # A tuple of the contract's Signer: where its modulus lies, zero for none, and its last second.
-            signer = chain.read(functions.signerOf(int(product), is_vlek))
-            if int(signer[0], 16):
+            # A tuple of the contract's Signer: where its modulus lies, zero for none; its last second; revoked or not.
+            pointer, until, revoked = chain.read(functions.signerOf(int(product), is_vlek))[:3]
+            if int(pointer, 16):
                 subject = f"{product.label} {name}"
-                what = f"SEV-SNP signer {subject}"
-                found.append(Holding(what, int(signer[1]), "sevsnp-signer", subject))
+                what = f"SEV-SNP signer {subject}" + (", revoked" if revoked else "")
+                # A newer certificate of AMD's takes the place of a revoked one.
+                found.append(Holding(what, 0 if revoked else int(until), "sevsnp-signer", subject))
     return found
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from xmtp_tee.attestation.kinds import TeeKind
 from xmtp_tee.commands.console import Console
 from xmtp_tee.commands.options import (
     chain_options,
@@ -24,12 +25,16 @@ from xmtp_tee.errors import UsageError
     type=click.Path(path_type=Path, dir_okay=False),
     help="The file to write; default: stdout.",
 )
+@click.option(
+    "--tee", metavar="KIND", help="Of an enclave that several kinds of TEE vouch for: by this one."
+)
 @click.option("--block", type=click.IntRange(min=0), help="Bind this block; default: a recent one.")
 @socket_option
 @chain_options
 @json_option
 def attest(
     output: Path | None,
+    tee: str | None,
     block: int | None,
     socket: Path | None,
     rpc_url: str | None,
@@ -37,6 +42,9 @@ def attest(
     console: Console,
 ) -> None:
     """Have the enclave attest itself for a deployment, bound to a recent block, and save the evidence."""
+    kinds = {kind.label: kind for kind in TeeKind if kind is not TeeKind.NONE}
+    if tee is not None and tee not in kinds:
+        raise UsageError("there is no such kind of TEE", got=tee[:40], expected=", ".join(kinds))
     chain, where = open_chain(rpc_url, deployment, console)
     from xmtp_tee.client.registry import recent_block
 
@@ -47,6 +55,7 @@ def attest(
             enclave_registry=where.address("EnclaveRegistry"),
             block_number=bound.number,
             block_hash=bound.hash,
+            tee=None if tee is None else kinds[tee],
         )
     text = attestation.to_json()
     if output is not None:

@@ -99,15 +99,19 @@ def place_options(function: F) -> F:
         ),
         click.option(
             "--tee",
+            "tees",
             type=click.Choice(["tdx", "nitro", "sevsnp"]),
-            default="tdx",
+            multiple=True,
+            default=("tdx",),
             show_default=True,
-            help="Which TEE the simulator stands for.",
+            help="Which TEE the simulator stands for. Repeat it for several at once.",
         ),
         click.option(
             "--driver",
-            help="How this process attests itself: simulator, tdx, nitro, sevsnp. There is no default. "
-            "[env: XMTP_TEE_DRIVER]",
+            "drivers",
+            multiple=True,
+            help="How this process attests itself: simulator, tdx, nitro, sevsnp. There is no default. The first "
+            "seals the store; repeat it where several TEEs vouch for one process. [env: XMTP_TEE_DRIVER]",
         ),
     ):
         function = decorator(function)
@@ -234,7 +238,8 @@ def receive(
 def _config(
     console: Console,
     *,
-    driver: str | None,
+    drivers: tuple[str, ...],
+    tees: tuple[str, ...],
     state_dir: Path | None,
     simulator_salt: str,
     log_level: str,
@@ -249,7 +254,7 @@ def _config(
     from xmtp_tee.enclave.config import EnclaveConfig, kms_config
 
     settings = Settings()
-    named = settings.require("driver", driver)
+    named = settings.require("driver", drivers[0] if drivers else None)
     logging.Formatter.converter = time.gmtime
     logging.basicConfig(
         stream=sys.stderr,
@@ -273,6 +278,9 @@ def _config(
             authorities=kms_authorities,
         ),
         driver=named,
+        further_drivers=drivers[1:],
+        tee=tees[0],
+        further_tees=tees[1:],
         simulator_salt=simulator_salt.encode(),
         **options,
     )

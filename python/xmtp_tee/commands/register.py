@@ -106,13 +106,14 @@ def rotate(expires_at: int | None, agent_id: int | None, console: Console, **fla
 @click.command()
 @_publishing
 def renew(console: Console, **where: Any) -> None:
-    """Renew the enclave's attestation on chain with a fresh quote; no bundle changes.
+    """Renew the enclave's attestation on chain with a fresh quote, by each kind of TEE; no bundle changes.
 
     Needed before the attestation expires. Anyone may send it, not only an owner.
     """
     with _opened(console, **where) as (keys, registry, sender):
         with console.progress("attesting"):
             receipt = registry.attest_on_chain()
+            further = {tee.label: registry.attest_on_chain(tee) for tee in registry.further_tees}
         authority = keys.info().authority
     console.result(
         {
@@ -121,10 +122,15 @@ def renew(console: Console, **where: Any) -> None:
             "sender": sender,
             "transaction": receipt.transaction,
             "gas": receipt.gas_used,
+            "further": {tee: more.transaction for tee, more in further.items()},
         },
         [
             f"renewed the attestation of {authority}",
             f"transaction {receipt.transaction}, gas {receipt.gas_used:,}",
+            *(
+                f"by {tee} too: transaction {more.transaction}, gas {more.gas_used:,}"
+                for tee, more in further.items()
+            ),
         ],
     )
 
@@ -265,11 +271,16 @@ def _report(console: Console, done: Published, action: str) -> None:
             "transaction": receipt.transaction,
             "block": receipt.block_number,
             "gas": receipt.gas_used,
+            "further": [more.transaction for more in done.further],
         },
         [
             f"{action} 0x{certificate.identity_key.hex()}",
             f"pre-key epoch {certificate.epoch}, "
             + ("quote verified on chain" if done.with_quote else "enclave attested already"),
             f"transaction {receipt.transaction}, gas {receipt.gas_used:,}",
+            *(
+                f"attested by a further kind of TEE: transaction {more.transaction}, gas {more.gas_used:,}"
+                for more in done.further
+            ),
         ],
     )

@@ -22,6 +22,7 @@ from xmtp_tee.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from xmtp_tee.client.on_chain_key import OnChainKey
+    from xmtp_tee.client.tee_demand import KindStanding, TeeDemand
 
 
 # The worst bundle does not speak for the best: the command's exit code is that of the best answer.
@@ -67,6 +68,8 @@ def status(
     except NotRegistered:
         found = []
     answers = [(answer(key, accept_simulated=unsafe_accept_simulated), key) for key in found]
+    kinds = {key.authority: reader.kinds_of(key.authority) for _, key in answers}
+    demand = reader.tee_demand()
     overall = best([word for word, _ in answers])
     code, meaning = ANSWERS[overall]
     console.result(
@@ -77,15 +80,33 @@ def status(
             "subject": subject,
             "judged_at": chain.block().timestamp,
             "development_root": where.development_root,
-            "bundles": [{"answer": name, **key.as_dict()} for name, key in answers],
+            "tee_demand": {
+                "required": demand.required,
+                "kinds": [kind.label for kind in demand.kinds],
+            },
+            "bundles": [
+                {
+                    "answer": name,
+                    **key.as_dict(),
+                    "kinds": [kind.as_dict() for kind in kinds[key.authority]],
+                }
+                for name, key in answers
+            ],
         },
-        [f"{overall}: {meaning}", *(line for pair in answers for line in _lines(*pair))],
+        [
+            f"{overall}: {meaning}",
+            *(
+                line
+                for name, key in answers
+                for line in _lines(name, key, kinds[key.authority], demand)
+            ),
+        ],
     )
     if code is not ExitCode.VERIFIED:
         raise click.exceptions.Exit(int(code))
 
 
-def _lines(name: str, key: OnChainKey) -> list[str]:
+def _lines(name: str, key: OnChainKey, kinds: list[KindStanding], demand: TeeDemand) -> list[str]:
     from xmtp_tee.client.reasons import in_words
 
     reason = f": {in_words(key.enclave_reason)}" if key.enclave_reason else ""
@@ -96,6 +117,8 @@ def _lines(name: str, key: OnChainKey) -> list[str]:
         f"  answer        {name}{reason}",
         f"  pre-key       0x{key.pre_key.hex()}, epoch {key.epoch}, until {key.expires_at}",
         f"  enclave       {key.authority}",
+        *(f"  attested by   {kind.words}" for kind in kinds),
+        *([f"  demanded      {demand.words}"] if demand.required else []),
         f"  platform      {key.platform.in_words}",
         f"  level         {key.assurance.label}",
     ]

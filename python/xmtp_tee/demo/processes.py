@@ -137,11 +137,11 @@ def anvil(root: Path, port: int, log: Path) -> Process:
     return Process("anvil", command, log)
 
 
-def enclave(root: Path, folder: Path, tee: str = "tdx") -> Process:
-    """Return the enclave under the simulator, which stands for ``tee``; not started yet."""
+def enclave(root: Path, folder: Path, *tees: str) -> Process:
+    """Return the enclave under the simulator, which stands for ``tees`` (TDX unless given); not started yet."""
     command = [
         *(sys.executable, "-m", "xmtp_tee.cli", "enclave", "run", "--driver", "simulator"),
-        *("--tee", tee),
+        *(word for tee in tees or ("tdx",) for word in ("--tee", tee)),
         *("--socket", str(folder / "enclave.sock"), "--state-dir", str(folder / "enclave")),
         "--unsafe-simulate-on-hardware",
     ]

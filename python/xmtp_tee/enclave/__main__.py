@@ -28,7 +28,14 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(prog="python -m xmtp_tee.enclave", description=__doc__)
     made.add_argument("--state-dir", type=Path, required=True, help="sealed store, mode 0700")
     made.add_argument("--socket", type=Path, help="Unix socket (default: STATE_DIR/enclave.sock)")
-    made.add_argument("--driver", required=True, help="one of: " + ", ".join(DRIVERS))
+    made.add_argument(
+        "--driver",
+        action="append",
+        required=True,
+        help="one of: "
+        + ", ".join(DRIVERS)
+        + "; again for each TEE that is to vouch for this enclave",
+    )
     made.add_argument("--store", help="a path or postgresql://... (default: in STATE_DIR)")
     made.add_argument("--check-store", action="store_true", help="verify every record at the start")
     made.add_argument(
@@ -58,7 +65,9 @@ def parser() -> argparse.ArgumentParser:
         "--must-exist", action="store_true", help="refuse to make a new store if there is none"
     )
     made.add_argument(
-        "--tee", default="tdx", help="what the simulator stands for: " + ", ".join(TEES)
+        "--tee",
+        action="append",
+        help="what the simulator stands for (default: tdx), repeatable: " + ", ".join(TEES),
     )
     made.add_argument("--certificates", type=Path, help="SEV-SNP: the certificate table")
     made.add_argument("--kms-key", metavar="ARN", help="Nitro: the AWS KMS key of the sealing root")
@@ -111,9 +120,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     state_dir = options.state_dir.absolute()
+    driver, *further_drivers = options.driver
+    tee, *further_tees = options.tee or ["tdx"]
     config = EnclaveConfig(
         state_dir=state_dir,
-        driver=options.driver,
+        driver=driver,
+        further_drivers=tuple(further_drivers),
         socket=options.socket.absolute() if options.socket else None,
         store=options.store,
         must_exist=options.must_exist,
@@ -129,7 +141,8 @@ def _run(options: argparse.Namespace) -> int:
             connect=options.kms_connect,
             authorities=options.kms_authorities,
         ),
-        tee=options.tee,
+        tee=tee,
+        further_tees=tuple(further_tees),
         certificates=options.certificates,
         simulator_salt=options.simulator_salt.encode(),
         unsafe_simulate_on_hardware=options.unsafe_simulate_on_hardware,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -60,8 +60,9 @@ class EnclaveConfig:
     ``accept_lost_audit``: begin a new audit log although the store knows one that is gone.
     ``must_exist``: refuse to make a new store, as a production start should.
     ``kms``: AWS KMS as the source of a Nitro enclave's sealing root.
-    ``tee`` says which TEE the simulator stands for. ``certificates``: SEV-SNP's certificate table, for hosts that hand
-    none over. ``simulator_salt`` changes the simulator's measurement. ``unsafe_simulate_on_hardware`` allows
+    ``driver`` attests the enclave first and seals its store; ``further_drivers`` attest it too. ``tee`` says which TEE
+    the simulator stands for, ``further_tees`` which others. ``certificates``: SEV-SNP's certificate table, for hosts
+    that hand none over. ``simulator_salt`` changes the simulator's measurement. ``unsafe_simulate_on_hardware`` allows
     the simulator on a machine that has a genuine TEE.
     """
 
@@ -76,6 +77,8 @@ class EnclaveConfig:
     accept_lost_audit: bool = False
     kms: KmsConfig | None = None
     tee: str = "tdx"
+    further_drivers: tuple[str, ...] = ()
+    further_tees: tuple[str, ...] = ()
     certificates: Path | None = None
     simulator_salt: bytes = b""
     unsafe_simulate_on_hardware: bool = False
@@ -90,6 +93,53 @@ class EnclaveConfig:
     def store_name(self) -> str:
         """Where the sealed store lies: a path or a URL."""
         return self.store or str(self.state_dir / STORE_NAME)
+
+
+def make_drivers(
+    config: EnclaveConfig, hardware_devices: tuple[Path, ...] = HARDWARE_DEVICES
+) -> tuple[Driver, ...]:
+    """Return the drivers that ``config`` names, one for each kind of TEE that vouches for this enclave.
+
+    :raises DriverUnknownError: if no driver has that name
+    :raises ConfigurationError: as :func:`make_driver`; or the simulator beside another driver; or one kind twice
+    """
+    names = (config.driver, *config.further_drivers)
+    if config.further_drivers and "simulator" in names:
+        raise ConfigurationError(
+            "The simulator and other drivers do not attest one enclave together",
+            got=" ".join(f"--driver {name}" for name in names),
+            expected="--driver simulator with several --tee",
+        )
+    if config.further_tees and config.driver != "simulator":
+        raise ConfigurationError(
+            "Options of the simulator do not go with another driver",
+            got=f"--driver {config.driver}",
+            expected="no --tee",
+        )
+    alone = replace(config, further_drivers=(), further_tees=())
+    single = [replace(alone, driver=name) for name in names]
+    single += [replace(alone, tee=tee) for tee in config.further_tees]
+    if len(single) > 1:
+        # The certificate table and the key service belong each to the one driver that takes it.
+        if config.certificates is not None and "sevsnp" not in names:
+            raise ConfigurationError("Only SEV-SNP's driver takes certificates")
+        if config.kms is not None and not any("nitro" in (one.driver, one.tee) for one in single):
+            raise ConfigurationError("AWS KMS judges documents of Nitro enclaves alone")
+        single = [
+            replace(
+                one,
+                certificates=one.certificates if one.driver == "sevsnp" else None,
+                kms=one.kms if "nitro" in (one.driver, one.tee) else None,
+            )
+            for one in single
+        ]
+    drivers = tuple(make_driver(one, hardware_devices) for one in single)
+    kinds = [driver.tee.label for driver in drivers]
+    if len(set(kinds)) != len(kinds):
+        raise ConfigurationError(
+            "One kind of TEE attests an enclave once", got=", ".join(kinds), expected="distinct"
+        )
+    return drivers
 
 
 def make_driver(

@@ -22,7 +22,7 @@ from xmtp_tee.enclave.anchors.known import read_known_states
 from xmtp_tee.enclave.audit.log import AuditLog
 from xmtp_tee.enclave.audit.segments import FileSegments
 from xmtp_tee.enclave.birth import give_birth
-from xmtp_tee.enclave.config import EnclaveConfig, Limits, make_driver
+from xmtp_tee.enclave.config import EnclaveConfig, Limits, make_driver, make_drivers
 from xmtp_tee.enclave.hygiene import allow_descriptors, confine, harden
 from xmtp_tee.enclave.listener import Listener, bind, prepare_state_directory
 from xmtp_tee.enclave.recovery import recover
@@ -71,10 +71,10 @@ def run(
     measures = harden()
     lock = prepare_state_directory(config.state_dir)
     try:
-        driver = make_driver(config)
-        if driver.assurance is AssuranceLevel.SIMULATED:
+        drivers = make_drivers(config)
+        if drivers[0].assurance is AssuranceLevel.SIMULATED:
             log.warning(_SIMULATED)
-        enclave = _open_enclave(config, driver)
+        enclave = _open_enclave(config, drivers)
         try:
             listener = bind(config.socket_path)
             try:
@@ -184,15 +184,17 @@ def open_store(config: EnclaveConfig, driver: Driver) -> SealedStore:
     return store
 
 
-def _open_enclave(config: EnclaveConfig, driver: Driver) -> Enclave:
-    # The driver measures the code and proves that it works before anything is served.
-    driver.quote(bytes(64))
+def _open_enclave(config: EnclaveConfig, drivers: tuple[Driver, ...]) -> Enclave:
+    # Each driver measures the code and proves that it works before anything is served.
+    for each in drivers:
+        each.quote(bytes(64))
+    driver, *further = drivers
     store = open_store(config, driver)
     log.info("store %s open: %d keys, epoch %d", store.store_id.hex(), store.count, store.epoch)
     try:
         folder = FileSegments(config.state_dir / "audit")
         audit = AuditLog.open(store, folder, accept_lost=config.accept_lost_audit)
-        return Enclave(store, driver, audit=audit)
+        return Enclave(store, driver, audit=audit, further=tuple(further))
     except BaseException:
         store.close()
         raise
@@ -227,6 +229,7 @@ def _ready_line(config: EnclaveConfig, enclave: Enclave) -> str:
             "authority": checksum_address(about.authority),
             "transport_key": "0x" + about.transport_key.hex(),
             "tee": about.tee,
+            "further_tees": about.further_tees,
             "assurance": about.assurance,
             "store_id": about.store_id,
             "protocol": PROTOCOL_VERSION,

@@ -65,8 +65,12 @@ class Enclave:
         driver: Driver,
         entropy: Entropy = kernel_entropy,
         audit: AuditLog | None = None,
+        further: tuple[Driver, ...] = (),
     ) -> None:
-        """Take over an opened store, and its audit log (in memory, if there is none)."""
+        """Take over an opened store, and its audit log (in memory, if there is none).
+
+        ``further``: drivers that attest this enclave besides the one that seals the store.
+        """
         authority = store.authority()
         self._own = Peer(uid=os.geteuid())
         self._now = 0
@@ -74,6 +78,7 @@ class Enclave:
         self._parts = Parts(
             store=store,
             driver=driver,
+            further=further,
             entropy=entropy,
             authority=authority,
             authority_address=address_of_public_key(authority.public_key),

@@ -10,6 +10,7 @@ from xmtp_tee.attestation.certificate import KeyBundleCertificate
 from xmtp_tee.attestation.collateral import Collateral
 from xmtp_tee.attestation.evidence import Attestation
 from xmtp_tee.attestation.judgement import WORKLOAD, Expectations
+from xmtp_tee.attestation.kinds import TeeKind
 from xmtp_tee.client.answers import address, attestation_of, built, certificate_of
 from xmtp_tee.client.errors import EnclaveMismatchError
 from xmtp_tee.client.keys.base import EnclaveClient
@@ -30,8 +31,11 @@ class KeyProofs(EnclaveClient):
         enclave_registry: str | bytes,
         block_number: int,
         block_hash: bytes,
+        tee: TeeKind | None = None,
     ) -> Attestation:
-        """Have the TEE vouch for this enclave, bound to a chain, a registry and a recent block.
+        """Have a TEE vouch for this enclave, bound to a chain, a registry and a recent block.
+
+        ``tee``: which, where the enclave has several (:attr:`EnclaveInfo.tees`); by default the first.
 
         WARNING: nothing of the quote is verified here; :meth:`verify_attestation` does.
 
@@ -44,6 +48,7 @@ class KeyProofs(EnclaveClient):
             enclave_registry=address(enclave_registry),
             block_number=block_number,
             block_hash=block_hash,
+            tee="" if tee is None else tee.label,
         )
         attestation = attestation_of(self._call(operation, wire.Quote), operation)
         self._require_own(attestation)

@@ -16,6 +16,7 @@ from xmtp_tee.client.state_proof.fetch import StateReader
 from xmtp_tee.client.state_proof.header import Header
 from xmtp_tee.client.state_proof.layout import Place, variable
 from xmtp_tee.client.state_proof.words import BundleWord, EnclaveWord, PlatformId
+from xmtp_tee.client.tee_demand import TeeDemand
 
 MAX_ACTIVE = 10
 
@@ -38,7 +39,7 @@ class ProvenBundle:
 
 @dataclass(frozen=True, slots=True)
 class ProvenEnclave:
-    """An authority's record: its word, and the workload (32 bytes) of its last attestation."""
+    """An authority's attestation: its word, and its workload (32 bytes)."""
 
     word: EnclaveWord
     workload: bytes
@@ -91,9 +92,28 @@ class ProvenRegistries:
         return [bundle for bundle in found if bundle.word.state is KeyState.ACTIVE]
 
     def enclave(self, authority: str) -> ProvenEnclave:
-        """Return what is recorded of an authority."""
+        """Return what is recorded of an authority: its first attestation, and whether it has ended."""
         key = _address_key(parse_address(authority))
-        record = variable("EnclaveRegistry", "_enclaves").at(key)
+        return self._attestation(variable("EnclaveRegistry", "_enclaves").at(key))
+
+    def further(self, authority: str, tee: TeeKind) -> ProvenEnclave:
+        """Return an authority's attestation by a kind of TEE other than the first's."""
+        key = _address_key(parse_address(authority))
+        by_kind = variable("EnclaveRegistry", "_further").at(key)
+        return self._attestation(by_kind.at(_number_key(tee)))
+
+    def tee_demand(self) -> TeeDemand:
+        """Return how many of which kinds of TEE the policy demands."""
+        restrictions = variable("EnclavePolicy", "_restrictions")
+        required, kinds = self._words(
+            "EnclavePolicy", [restrictions.member("requiredKinds"), restrictions.member("kinds")]
+        )
+        try:
+            return TeeDemand.of(required, kinds)
+        except ValueError as error:
+            raise StorageWordInvalid("the policy's set of kinds is unknown", got=kinds) from error
+
+    def _attestation(self, record: Place) -> ProvenEnclave:
         places = [record.member("word"), record.member("workload")]
         word, workload = self._words("EnclaveRegistry", places)
         return ProvenEnclave(EnclaveWord.of(word), workload.to_bytes(32, "big"))
@@ -109,7 +129,7 @@ class ProvenRegistries:
 
     def denials(self, tee: TeeKind, platform: bytes) -> ProvenDenials:
         """Return whether the policy denies the platform with this handle (20 bytes), or its family."""
-        counts = variable("EnclavePolicy", "_denials")
+        counts = variable("EnclavePolicy", "_restrictions")
         platforms, families = self._words(
             "EnclavePolicy", [counts.member("platforms"), counts.member("families")]
         )

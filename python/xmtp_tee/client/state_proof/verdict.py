@@ -59,6 +59,7 @@ def judge_proven(
     now = header.timestamp
     enclave = registries.enclave(bundle.word.authority)
     level = registries.workload_level(enclave.workload)
+    kinds, counted_level = _kinds(registries, bundle, enclave, now)
     simulated = deployment.development_root
     checks = (
         Check(
@@ -79,6 +80,7 @@ def judge_proven(
             POLICY,
         ),
         *_denials(registries, enclave),
+        kinds,
         *_bundle(bundle, now),
         _pre_key_signature(bundle, signature_of),
         Check(
@@ -94,7 +96,7 @@ def judge_proven(
     return Verdict(
         subject=f"the bundle 0x{identity_key.hex()[:16]}... of {checksum_address(bundle.owner)}",
         judged_at=now,
-        level=min(level, ceiling) if good else AssuranceLevel.NONE,
+        level=min(level, ceiling, counted_level) if good else AssuranceLevel.NONE,
         checks=checks,
         not_shown=_NOT_SHOWN,
     )
@@ -129,6 +131,43 @@ def _enclave(bundle: ProvenBundle, enclave: ProvenEnclave, now: int) -> Iterator
         "An attestation counts for a bounded time.",
         POLICY,
     )
+
+
+def _kinds(
+    registries: ProvenRegistries, bundle: ProvenBundle, first: ProvenEnclave, now: int
+) -> tuple[Check, AssuranceLevel]:
+    """Whether as many kinds of TEE stand as the policy demands, and the lowest level among those that may."""
+    demand = registries.tee_demand()
+    lowest, words = AssuranceLevel.MEMBER, []
+    sure = possible = 0
+    for kind in demand.kinds:
+        is_first = first.word.tee is kind
+        enclave = first if is_first else registries.further(bundle.word.authority, kind)
+        attested = enclave.word.state is EnclaveState.ATTESTED and now < enclave.word.expires_at
+        level = registries.workload_level(enclave.workload) if attested else AssuranceLevel.NONE
+        if level is AssuranceLevel.NONE:
+            words.append(f"{kind.label}: not attested now by listed code")
+            continue
+        denials = registries.denials(kind, enclave.word.platform)
+        if denials.platform_denied or denials.family_denied:
+            words.append(f"{kind.label}: denied")
+            continue
+        proven = denials.platform_denied is not None and denials.family_denied is not None
+        words.append(f"{kind.label}: attested" + ("" if proven else ", denial not proven"))
+        possible, sure = possible + 1, sure + proven
+        lowest = min(lowest, level)
+    result = PASS if sure >= demand.required else NOT_CHECKED
+    if possible < demand.required:
+        result = FAIL
+    check = Check(
+        "kinds of TEE",
+        result,
+        "; ".join(words) or "none is demanded",
+        demand.words,
+        "Where several vendors vouch for one enclave, a forger has to break them all.",
+        POLICY,
+    )
+    return check, lowest
 
 
 def _denials(registries: ProvenRegistries, enclave: ProvenEnclave) -> Iterator[Check]:

@@ -26,6 +26,7 @@ def description(parts: Parts) -> wire.EnclaveDescription:
         transport_key_id=parts.transport.id,
         tee=parts.driver.tee.label,
         assurance=parts.driver.assurance.label,
+        further_tees=tuple(driver.tee.label for driver in parts.further),
         store_id=parts.store.store_id.hex(),
         software_version=__version__,
     )

@@ -18,6 +18,7 @@ import msgspec
 
 from xmtp_tee.attestation.address import checksum_address
 from xmtp_tee.attestation.drivers.base import Driver
+from xmtp_tee.attestation.errors import FieldError
 from xmtp_tee.audit.entry import BEGUN
 from xmtp_tee.enclave.audit.log import AuditLog
 from xmtp_tee.enclave.callers import Access, Owners, PolicyInForce, require_owner
@@ -52,7 +53,10 @@ class StoreMoved(Exception):
 
 @dataclass(slots=True)
 class Parts:
-    """What lives as long as the enclave does. Only ``policy`` is ever replaced."""
+    """What lives as long as the enclave does. Only ``policy`` is ever replaced.
+
+    ``driver`` seals the store and attests the enclave first; ``further`` attest it by other kinds of TEE.
+    """
 
     store: SealedStore
     driver: Driver
@@ -62,10 +66,26 @@ class Parts:
     transport: KeyRecord
     policy: PolicyInForce
     audit: AuditLog
+    further: tuple[Driver, ...] = ()
     handles: Handles = field(default_factory=Handles)
     usage: Usage = field(default_factory=Usage)
     nonces: Nonces = field(default_factory=Nonces)
     rooms: Rooms = field(default_factory=Rooms)
+
+    def driver_for(self, tee: str) -> Driver:
+        """Return the driver of a kind of TEE by its label; the first for an empty one.
+
+        :raises FieldError: no driver here is of that kind
+        """
+        drivers = (self.driver, *self.further)
+        for driver in drivers:
+            if tee in {"", driver.tee.label}:
+                return driver
+        raise FieldError(
+            "This enclave has no evidence of that kind of TEE.",
+            got=tee,
+            expected=", ".join(driver.tee.label for driver in drivers),
+        )
 
     def sign_statement(self, digest: bytes) -> bytes:
         """Sign, with the authority's key, a digest of ``attestation.statements``.

@@ -18,8 +18,12 @@ from xmtp_tee.wire import messages as wire
 
 
 def get_attestation(call: Call, operation: wire.GetAttestation) -> wire.Quote:
-    """Have the TEE quote authority and transport key, bound to chain, registry and block."""
+    """Have a TEE quote authority and transport key, bound to chain, registry and block.
+
+    What is bound is the same for every kind of TEE, so that all of them vouch for one enclave.
+    """
     parts = call.parts
+    driver = parts.driver_for(operation.tee)
     for record in (parts.authority, parts.transport):
         require_allowed(record.purpose, KeyOperation.ATTEST, record.id)
     require_registry(operation.enclave_registry)
@@ -32,8 +36,8 @@ def get_attestation(call: Call, operation: wire.GetAttestation) -> wire.Quote:
         block_hash=operation.block_hash,
     )
     return wire.Quote(
-        tee=parts.driver.tee.label,
-        quote=parts.driver.quote(binding.report_data()),
+        tee=driver.tee.label,
+        quote=driver.quote(binding.report_data()),
         authority=binding.authority,
         transport_key=binding.transport_key,
         chain_id=binding.chain_id,

@@ -54,8 +54,8 @@ class EnclaveDescription(Message, frozen=True, forbid_unknown_fields=False, tag=
     """Who the enclave is.
 
     ``authority``: address of the secp256k1 key that certifies bundles. ``transport_key``: X25519
-    public key. ``tee``: ``tdx``, .... ``assurance``: an assurance level's label. ``store_id``: 16
-    random bytes in hex.
+    public key. ``tee``: ``tdx``, ...; ``further_tees``: other kinds that vouch for this enclave.
+    ``assurance``: an assurance level's label. ``store_id``: 16 random bytes in hex.
     """
 
     authority: Address
@@ -66,3 +66,4 @@ class EnclaveDescription(Message, frozen=True, forbid_unknown_fields=False, tag=
     assurance: Label
     store_id: Label
     software_version: Label
+    further_tees: tuple[Label, ...] = ()

@@ -11,6 +11,7 @@ from xmtp_tee.wire.messages.base import (
     KeyId,
     Label,
     Message,
+    OptionalLabel,
     PublicKey,
     Signature64,
     Signature65,
@@ -18,14 +19,15 @@ from xmtp_tee.wire.messages.base import (
 
 
 class GetAttestation(Message, frozen=True, tag="get-attestation"):
-    """Have the TEE vouch for authority and transport key, bound to a chain, a registry and a recent
-    block;
+    """Have a TEE vouch for authority and transport key, bound to a chain, a registry and a recent
+    block; ``tee``: which of the enclave's kinds, by label, the first if empty;
     -> ``Quote``."""
 
     chain_id: ChainId
     enclave_registry: Address
     block_number: Count
     block_hash: Bytes32
+    tee: OptionalLabel = ""
 
 
 class CertifyKeyBundle(Message, frozen=True, tag="certify-key-bundle"):
