@@ -29,7 +29,7 @@ _COMMANDS = {
     "info": ("xmtp_tee.commands.enclave:info", "Who the enclave says it is."),
     "recover": (
         "xmtp_tee.commands.enclave:recover",
-        "Open a store to this platform with a recovery key.",
+        "Take a store over with a recovery key, its keys as imported ones.",
     ),
     "receive": (
         "xmtp_tee.commands.enclave:receive",
@@ -192,10 +192,11 @@ def info(socket: Path | None, console: Console) -> None:
 @place_options
 @json_option
 def recover(key_file: Path, console: Console, **place: Any) -> None:
-    """Wrap the store for this platform with the recovery key in KEY_FILE (32 raw bytes), once.
+    """Put a new store in the place of one that opens with the recovery key in KEY_FILE (32 raw bytes).
 
-    For the day when no platform is left that can open it. Then run the enclave as ever, and name another recovery key:
-    this one was on this machine.
+    For the day when no platform is left that can open it. The new store has the keys of the old one, marked as imported
+    for ever, and an authority of its own, to be attested anew. Keep a copy of the database until it serves. Then name
+    another recovery key: this one was on this machine.
     """
     config = _config(console, **place)
     from xmtp_tee.enclave.process import recover_store
@@ -204,7 +205,8 @@ def recover(key_file: Path, console: Console, **place: Any) -> None:
 
     with wiped(read_recovery_key(key_file)) as private_key:
         store_id = recover_store(config, private_key)
-    console.result({"store_id": store_id}, f"the store {store_id} opens on this platform now")
+    text = f"the new store {store_id} has the old one's keys, as imported ones"
+    console.result({"store_id": store_id}, text)
 
 
 @click.command()
@@ -213,7 +215,7 @@ def recover(key_file: Path, console: Console, **place: Any) -> None:
     "--root",
     required=True,
     type=click.Path(path_type=Path, dir_okay=False),
-    help="The root of this enclave's evidence, DER; the other's policy pins it.",
+    help="The root of both enclaves' evidence, DER; the other's policy pins it.",
 )
 @click.option(
     "--collateral",
