@@ -14,27 +14,36 @@ from xmtp_tee.mls.errors import (
     GroupInactiveError,
     MessageReplayedError,
     MlsError,
+    ProposalSenderError,
     StateRolledBackError,
     WrongEpochError,
 )
-from xmtp_tee.mls.intents import CommitIntent
+from xmtp_tee.mls.framing import FramedContent, Sender, SenderType, WireFormat
+from xmtp_tee.mls.group import Group
+from xmtp_tee.mls.intents import CommitIntent, CommitMessages
+from xmtp_tee.mls.message import encode_message
 from xmtp_tee.mls.proposals import Add, Remove
+from xmtp_tee.mls.protection import make_public, sign
 from xmtp_tee.xmtp import outgoing_welcomes
 from xmtp_tee.xmtp.content import decode_content, encode_text
-from xmtp_tee.xmtp.conversation import Conversation
+from xmtp_tee.xmtp.conversation import CONFIG, Conversation
 from xmtp_tee.xmtp.conversation_events import (
     ConversationEvent,
     GroupChanged,
     MessageReceived,
+    MessageRefused,
     NewMembers,
     Nothing,
 )
 from xmtp_tee.xmtp.errors import (
     CommitRefusedError,
+    ContentInvalidError,
     IdentityLogMissingError,
     KeyPackageInvalidError,
+    SenderUnfoundedError,
     WelcomesTooLargeError,
 )
+from xmtp_tee.xmtp.group_state import GroupState
 from xmtp_tee.xmtp.identity_logs import IdentityLogs, LogEntry
 from xmtp_tee.xmtp.key_packages import (
     InstallationKeyPackage,
@@ -43,6 +52,7 @@ from xmtp_tee.xmtp.key_packages import (
     read_key_package,
 )
 from xmtp_tee.xmtp.members import inbox_id
+from xmtp_tee.xmtp.permissions import ADMINS_ONLY
 
 NOW = NOW_NS // 10**9
 
@@ -57,6 +67,7 @@ class User:
     inbox_id: str = field(init=False)
     package: InstallationKeyPackage = field(init=False)
     sequence_id: int = field(init=False)
+    entry: bytes = field(init=False)
 
     def __post_init__(self) -> None:
         wallet, phone = WalletActor(f"{self.role}'s wallet"), InstallationActor(self.role)
@@ -64,8 +75,8 @@ class User:
         assert self.key.public == phone.public_key
         self.inbox_id = inbox_id(wallet.member, 1)
         self.sequence_id = 10
-        entry = update(self.inbox_id, create(by=wallet), add(phone, by=wallet)).encode()
-        self.logs.extend(self.inbox_id, [LogEntry(self.sequence_id, entry)])
+        self.entry = update(self.inbox_id, create(by=wallet), add(phone, by=wallet)).encode()
+        self.logs.extend(self.inbox_id, [LogEntry(self.sequence_id, self.entry)])
         self.package = make_key_package(self.key, self.inbox_id, NOW, entropy=os.urandom)
 
     @property
@@ -364,3 +375,186 @@ def test_attack_an_inbox_is_brought_in_with_another_inboxs_key_package(
     with pytest.raises(CommitRefusedError, match="no inbox's log brings in"):
         ours.change_members(NOW, entropy=os.urandom, inbox_at=logs.at, add=[mixed])
     assert not ours.has_pending_commit
+
+
+def with_inboxes(conversation: Conversation, **sequence_ids: int) -> GroupState:
+    """The state with other inboxes beside those that belong already."""
+    membership = conversation.state.membership
+    inboxes = {**membership.inboxes, **sequence_ids}
+    return replace(conversation.state, membership=replace(membership, inboxes=inboxes))
+
+
+def bring_in_as(
+    attacker: Conversation, ghost: User, claimed: str
+) -> tuple[CommitMessages, Conversation]:
+    """Have a member bring in a genuine installation whose leaf names somebody else's inbox."""
+    package = make_key_package(ghost.key, claimed, NOW, entropy=os.urandom)
+    state = with_inboxes(attacker, **{ghost.inbox_id: ghost.sequence_id})
+    made = attacker._group.commit(
+        CommitIntent(add=(package.secrets.package,), extensions=attacker._with(state)),
+        entropy=os.urandom,
+        now=NOW,
+    )
+    assert made.welcome is not None
+    joined = Group.join(made.welcome, package.secrets, ghost.key, now=NOW, config=CONFIG)
+    return made, Conversation(joined)
+
+
+def test_attack_a_member_is_brought_in_under_somebody_elses_inbox(
+    founder: User, member: User, logs: IdentityLogs
+) -> None:
+    ours = found(founder)
+    attacker = bring_in(ours, member, logs)
+    ghost = User("ghost", logs)
+    made, impostor = bring_in_as(attacker, ghost, founder.inbox_id)
+    # libxmtp compares keys alone: who refuses the commit is left behind.
+    assert isinstance(ours.process(made.commit, logs.at, NOW), GroupChanged)
+    [named] = ours.impostors
+    assert (named.inbox_id, named.installation) == (founder.inbox_id, ghost.key.public)
+
+    counter = ours.counter
+    event = ours.process(say(impostor, "pay the member"), logs.at, NOW)
+    assert isinstance(event, MessageRefused)
+    assert isinstance(event.error, SenderUnfoundedError)
+    # The message's key is used up, so the state is another.
+    assert ours.counter > counter
+
+    again = Conversation.restore(ours.save(), founder.key, least_counter=ours.counter)
+    assert isinstance(again.process(say(impostor, "please"), logs.at, NOW), MessageRefused)
+    committed(attacker, made.commit, logs)
+    assert text_of(again.process(say(attacker, "the genuine go on"), logs.at, NOW))
+    with pytest.raises(CommitRefusedError):
+        again.process(impostor.renew(NOW, entropy=os.urandom), logs.at, NOW)
+
+
+@pytest.mark.parametrize(
+    "claimed", ["x", "00" * 32], ids=["no inbox id", "an inbox that is not in"]
+)
+def test_attack_a_member_is_brought_in_under_an_inbox_that_does_not_belong(
+    founder: User, member: User, logs: IdentityLogs, claimed: str
+) -> None:
+    ours = found(founder)
+    attacker = bring_in(ours, member, logs)
+    made, impostor = bring_in_as(attacker, User("ghost", logs), claimed)
+    ours.process(made.commit, logs.at, NOW)
+    assert isinstance(ours.process(say(impostor, "hello"), logs.at, NOW), MessageRefused)
+
+
+def test_attack_an_impostors_late_message_comes_after_it_was_removed(
+    founder: User, member: User, logs: IdentityLogs
+) -> None:
+    ours = found(founder)
+    attacker = bring_in(ours, member, logs)
+    ghost = User("ghost", logs)
+    made, impostor = bring_in_as(attacker, ghost, founder.inbox_id)
+    ours.process(made.commit, logs.at, NOW)
+    late = say(impostor, "from the past")
+    removing = ours.change_members(
+        NOW, entropy=os.urandom, inbox_at=logs.at, remove=[ghost.inbox_id]
+    )
+    committed(ours, removing, logs)
+    assert ghost.key.public not in {each.installation for each in ours.members}
+    assert isinstance(ours.process(late, logs.at, NOW), MessageRefused)
+    for _ in range(CONFIG.max_past_epochs + 1):
+        committed(ours, ours.renew(NOW, entropy=os.urandom), logs)
+    assert not ours.impostors
+
+
+def test_a_log_that_is_needed_to_judge_a_newcomers_leaf_is_named(
+    founder: User, member: User, logs: IdentityLogs
+) -> None:
+    ours = found(founder)
+    attacker = bring_in(ours, member, logs)
+    ghost = User("ghost", logs)
+    made, _ = bring_in_as(attacker, ghost, member.inbox_id)
+    known = IdentityLogs()
+    known.extend(ghost.inbox_id, [LogEntry(ghost.sequence_id, ghost.entry)])
+    known.extend(founder.inbox_id, [LogEntry(founder.sequence_id, founder.entry)])
+    before = ours.counter
+    with pytest.raises(IdentityLogMissingError) as missing:
+        ours.process(made.commit, known.at, NOW)
+    assert missing.value.inbox_id == member.inbox_id
+    assert ours.counter == before
+
+
+def test_we_bring_in_nobody_under_anothers_inbox(
+    founder: User, member: User, logs: IdentityLogs
+) -> None:
+    ours = found(founder)
+    package = make_key_package(member.key, founder.inbox_id, NOW, entropy=os.urandom)
+    offer = read_key_package(package.encoded, member.key.public, NOW)
+    mixed = NewMembers(member.inbox_id, member.sequence_id, (offer,))
+    with pytest.raises(CommitRefusedError, match="names an inbox that does not have"):
+        ours.change_members(NOW, entropy=os.urandom, inbox_at=logs.at, add=[mixed])
+    assert not ours.has_pending_commit
+
+
+def newcomers_proposal(conversation: Conversation, user: User) -> bytes:
+    """A stranger's own proposal to be added, which nobody in the group has asked for."""
+    context = conversation._group._member.epoch.context
+    content = FramedContent(
+        context.group_id,
+        context.epoch,
+        Sender(SenderType.NEW_MEMBER_PROPOSAL),
+        b"",
+        Add(user.package.secrets.package),
+    )
+    signed = sign(WireFormat.PUBLIC_MESSAGE, content, context.encoded, user.key)
+    return encode_message(make_public(signed, context.encoded, None))
+
+
+def let_newcomers_propose(conversation: Conversation) -> None:
+    member = conversation._group._member
+    member.config = replace(member.config, accept_newcomers_proposals=True)
+
+
+def test_a_newcomers_proposal_is_not_kept(founder: User, logs: IdentityLogs) -> None:
+    ours = found(founder)
+    proposal = newcomers_proposal(ours, User("ghost", logs))
+    with pytest.raises(ProposalSenderError, match="newcomer's"):
+        ours.process(proposal, logs.at, NOW)
+    assert ours._group.pending_proposals == ()
+
+
+def test_attack_a_newcomers_proposal_counts_as_the_super_admins(
+    founder: User, member: User, logs: IdentityLogs
+) -> None:
+    ours = Conversation.create(
+        founder.key,
+        founder.inbox_id,
+        founder.sequence_id,
+        NOW,
+        entropy=os.urandom,
+        permissions=ADMINS_ONLY,
+    )
+    attacker = bring_in(ours, member, logs)
+    ghost = User("ghost", logs)
+    proposal = newcomers_proposal(ours, ghost)
+    # Even a member that keeps such proposals takes none for that of leaf 0, the founder.
+    for conversation in (ours, attacker):
+        let_newcomers_propose(conversation)
+        conversation.process(proposal, logs.at, NOW)
+    state = with_inboxes(attacker, **{ghost.inbox_id: ghost.sequence_id})
+    coup = attacker._group.commit(
+        CommitIntent(extensions=attacker._with(state)), entropy=os.urandom, now=NOW
+    )
+    with pytest.raises(CommitRefusedError, match="comes from no member"):
+        ours.process(coup.commit, logs.at, NOW)
+    assert ghost.inbox_id not in ours.state.membership.inboxes
+
+
+@pytest.mark.parametrize("data", [b"\xff\xff", b""], ids=["no protobuf", "no known version"])
+def test_a_message_that_cannot_be_read_is_an_event_because_its_key_is_used_up(
+    founder: User, member: User, logs: IdentityLogs, data: bytes
+) -> None:
+    ours = found(founder)
+    theirs = bring_in(ours, member, logs)
+    message = theirs._group.send(data, entropy=os.urandom)
+    counter = ours.counter
+    event = ours.process(message, logs.at, NOW)
+    assert isinstance(event, MessageRefused)
+    assert isinstance(event.error, ContentInvalidError)
+    assert ours.counter > counter
+    again = Conversation.restore(ours.save(), founder.key, least_counter=ours.counter)
+    with pytest.raises(MessageReplayedError):
+        again.process(message, logs.at, NOW)

@@ -93,6 +93,8 @@ class Config:
     """Whether our own proposals and commits are encrypted."""
     accept_public_handshake: bool = True
     """Whether members' proposals and commits may come in clear."""
+    accept_newcomers_proposals: bool = True
+    """Whether who is no member may propose its own add (section 12.1.8)."""
     send_with_pending_proposals: bool = False
     """Whether application data may be sent before pending proposals are committed."""
     check_tree_lifetimes: bool = False

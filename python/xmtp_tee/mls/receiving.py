@@ -150,6 +150,8 @@ def _process_public(
     kind = framed.sender.type
     if kind is SenderType.MEMBER and not member.config.accept_public_handshake:
         raise WireFormatError("A member's handshake in clear is not accepted here")
+    if kind is SenderType.NEW_MEMBER_PROPOSAL and not member.config.accept_newcomers_proposals:
+        raise ProposalSenderError("A newcomer's proposal is not accepted here")
     content = open_public(message, epoch.context.encoded, epoch.secrets.membership)
     verify_content(content, epoch.context.encoded, _signature_key(member, framed))
     if kind is SenderType.MEMBER and framed.sender.index == epoch.own:

@@ -11,7 +11,7 @@ Rule 4: a message that needs an inbox's log raises ``IdentityLogMissingError``. 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
@@ -22,6 +22,7 @@ from xmtp_tee.mls.crypto import SignatureKey
 from xmtp_tee.mls.errors import OwnMessageError
 from xmtp_tee.mls.events import ApplicationMessage, CommitApplied, CommitEffect
 from xmtp_tee.mls.extensions import Extension, Extensions
+from xmtp_tee.mls.framing import SenderType
 from xmtp_tee.mls.group import Group
 from xmtp_tee.mls.intents import CommitIntent
 from xmtp_tee.mls.leaf_node import LeafNode, Lifetime
@@ -36,6 +37,7 @@ from xmtp_tee.xmtp.commit_rules import (
     ProposalKind,
     ValidatedCommit,
     changes_of,
+    impostors_among,
     validate_commit,
     validate_initial_membership,
 )
@@ -44,12 +46,18 @@ from xmtp_tee.xmtp.conversation_events import (
     ConversationEvent,
     GroupChanged,
     MessageReceived,
+    MessageRefused,
     NewMembers,
     Nothing,
     Welcoming,
 )
 from xmtp_tee.xmtp.conversation_state import SavedConversation, decode, encode
-from xmtp_tee.xmtp.errors import CommitRefusedError, WelcomesTooLargeError
+from xmtp_tee.xmtp.errors import (
+    CommitRefusedError,
+    ContentInvalidError,
+    SenderUnfoundedError,
+    WelcomesTooLargeError,
+)
 from xmtp_tee.xmtp.group_state import MAX_MEMBERS, ExtensionType, GroupState, Membership
 from xmtp_tee.xmtp.key_packages import (
     CAPABILITIES,
@@ -80,18 +88,28 @@ _REQUIRED_EXTENSIONS: Final = (
 _GROUP_CONTEXT_EXTENSIONS: Final = 7
 _BASIC: Final = 1
 # XMTP's members commit what they propose. A proposal that stands alone neither stops us nor goes into our commits.
-CONFIG: Final = Config(identities=XmtpIdentities(), send_with_pending_proposals=True)
+CONFIG: Final = Config(
+    identities=XmtpIdentities(),
+    accept_newcomers_proposals=False,
+    send_with_pending_proposals=True,
+)
 
 
 class Conversation:
     """A conversation as one installation sees it."""
 
     def __init__(
-        self, group: Group, *, welcoming: tuple[Welcoming, ...] = (), renew_first: bool = False
+        self,
+        group: Group,
+        *,
+        welcoming: tuple[Welcoming, ...] = (),
+        renew_first: bool = False,
+        impostors: Mapping[Participant, int] = MappingProxyType({}),
     ) -> None:
         self._group = group
         self._welcoming = welcoming
         self._renew_first = renew_first
+        self._impostors = impostors
 
     def __repr__(self) -> str:
         return f"<Conversation {self.id.hex()} at epoch {self._group.epoch}>"
@@ -183,13 +201,20 @@ class Conversation:
             group = Group.restore(saved.group, key, least_counter=least_counter, config=CONFIG)
         finally:
             wipe(saved.group)
-        return cls(group, welcoming=saved.welcoming, renew_first=saved.renew_first)
+        return cls(
+            group,
+            welcoming=saved.welcoming,
+            renew_first=saved.renew_first,
+            impostors=saved.impostors,
+        )
 
     def save(self) -> bytes:
         """Return the whole state. It holds secrets: the caller seals it, and wipes it (``mls.wiping``)."""
         group = self._group.save()
         try:
-            return encode(SavedConversation(group, self._welcoming, self._renew_first))
+            return encode(
+                SavedConversation(group, self._welcoming, self._renew_first, self._impostors)
+            )
         finally:
             wipe(group)
 
@@ -221,6 +246,13 @@ class Conversation:
         return tuple(participant_of(leaf) for leaf in self._group.members.values())
 
     @property
+    def impostors(self) -> frozenset[Participant]:
+        """The leaves, here or lately gone, that name an inbox that does not have them. Their messages are
+        refused.
+        """
+        return frozenset(self._impostors)
+
+    @property
     def is_active(self) -> bool:
         """Whether we are in it."""
         return self._group.standing is Standing.ACTIVE
@@ -240,14 +272,18 @@ class Conversation:
     def process(self, message: bytes, inbox_at: InboxAt, now: int) -> ConversationEvent:
         """Read the next message of the group's topic.
 
+        A member's message that cannot be shown is an event too, :class:`MessageRefused`: its key is used up.
+
         :raises IdentityLogMissingError: a log is needed first
         :raises MlsError, XmtpDataError: the message breaks a rule; the group goes on without it
         """
-        reviewed: list[ValidatedCommit] = []
+        reviewed: list[tuple[ValidatedCommit, frozenset[Participant]]] = []
         before = self._group.members
 
         def review(effect: CommitEffect) -> None:
-            reviewed.append(validate_commit(_facts(effect, before), inbox_at))
+            facts = _facts(effect, before)
+            commit = validate_commit(facts, inbox_at)
+            reviewed.append((commit, self._judged(effect, facts, inbox_at)))
 
         try:
             event = self._group.process(message, now=now, review=review)
@@ -261,22 +297,64 @@ class Conversation:
                 commit = changes_of(_facts(event.effect, before))
                 welcomes, self._welcoming = self._welcoming, ()
                 self._renew_first = False
+                self._list_impostors(self.impostors & set(self.members))
                 return GroupChanged(commit, True, False, False, welcomes)
             case CommitApplied():
+                [(commit, impostors)] = reviewed
+                self._list_impostors(impostors)
                 lost = event.lost is not None
                 if lost:
                     self._welcoming = ()
-                return GroupChanged(reviewed[0], False, event.removed_us, lost)
+                return GroupChanged(commit, False, event.removed_us, lost)
             case _:
                 return Nothing()
 
     def _received(self, event: ApplicationMessage) -> ConversationEvent:
-        envelope = open_envelope(event.data)
+        sender = participant_of(event.leaf)
+        if sender in self._impostors:
+            return MessageRefused(
+                SenderUnfoundedError(
+                    "The sender's leaf names an inbox whose log does not have it",
+                    got=f"{sender.installation.hex()} as {sender.inbox_id[:80]}",
+                )
+            )
+        try:
+            envelope = open_envelope(event.data)
+        except ContentInvalidError as error:
+            return MessageRefused(error)
         if envelope is None:
             return Nothing()
-        return MessageReceived(
-            participant_of(event.leaf), envelope.message_id(self.id), envelope.content
-        )
+        return MessageReceived(sender, envelope.message_id(self.id), envelope.content)
+
+    def _judged(
+        self, effect: CommitEffect, facts: CommitFacts, inbox_at: InboxAt
+    ) -> frozenset[Participant]:
+        """Return the impostors after a commit: leaves that come are judged, and those of inboxes whose logs
+        count further or no more.
+        """
+        old, new = facts.before.membership, facts.after.membership
+        removed = {index for index, _ in effect.removed}
+        staying = {
+            participant_of(leaf)
+            for index, leaf in self._group.members.items()
+            if index not in removed
+        }
+        anew = {participant_of(leaf) for _, leaf in effect.added} | {
+            leaf
+            for leaf in staying
+            if old.inboxes.get(leaf.inbox_id) != new.inboxes.get(leaf.inbox_id)
+        }
+        return impostors_among(anew, new, inbox_at) | (self.impostors & (staying - anew))
+
+    def _list_impostors(self, found: frozenset[Participant]) -> None:
+        """Note who they are now. Who is gone stays listed while messages of its time can be read."""
+        present, readable = set(self.members), self.epoch - CONFIG.max_past_epochs
+        gone = {
+            leaf: epoch
+            for leaf, epoch in self._impostors.items()
+            if leaf not in present and epoch >= readable
+        }
+        self._impostors = gone | dict.fromkeys(found, self.epoch)
 
     # --- sending ----------------------------------------------------------------------------------
 
@@ -377,7 +455,14 @@ class Conversation:
         *,
         entropy: Entropy,
     ) -> bytes:
-        validate_commit(self._planned(intent), inbox_at)
+        planned = self._planned(intent)
+        validate_commit(planned, inbox_at)
+        added = [package.participant for package in packages]
+        if impostors := impostors_among(added, planned.after.membership, inbox_at):
+            raise CommitRefusedError(
+                "A key package names an inbox that does not have its installation",
+                got=min(each.installation for each in impostors).hex(),
+            )
         made = self._group.commit(intent, entropy=entropy, now=now)
         welcome = made.welcome or b""
         owed = tuple(
@@ -447,7 +532,9 @@ def _facts(effect: CommitEffect, before: dict[int, LeafNode]) -> CommitFacts:
     members = {index: participant_of(leaf) for index, leaf in before.items()}
     proposals = []
     for queued in effect.proposals:
-        proposer = members.get(queued.sender.index)
+        # Of other senders the index is no leaf: it would make them the member at that place.
+        is_member = queued.sender.type is SenderType.MEMBER
+        proposer = members.get(queued.sender.index) if is_member else None
         if proposer is None:
             raise CommitRefusedError("A proposal comes from no member")
         proposal = queued.proposal

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from xmtp_tee.xmtp.commit_rules import Participant, ValidatedCommit
+from xmtp_tee.xmtp.errors import XmtpDataError
 from xmtp_tee.xmtp.key_packages import PeerKeyPackage
 
 
@@ -15,6 +16,13 @@ class MessageReceived:
     sender: Participant
     message_id: bytes
     content: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class MessageRefused:
+    """A member's message that is not shown. It was genuine MLS, so its key is used up: the state has changed."""
+
+    error: XmtpDataError
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +56,7 @@ class Nothing:
     """
 
 
-ConversationEvent = MessageReceived | GroupChanged | Nothing
+ConversationEvent = MessageReceived | MessageRefused | GroupChanged | Nothing
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from xmtp_tee.xmtp.commit_rules import Participant
 from xmtp_tee.xmtp.conversation_events import Welcoming
 from xmtp_tee.xmtp.errors import GroupStateInvalidError, ProtobufMalformedError
-from xmtp_tee.xmtp.protobuf import Message, boolean, message, octets, prefix_of, uint
+from xmtp_tee.xmtp.protobuf import Message, boolean, message, octets, prefix_of, text, uint
 
 _VERSION = 1
 _GROUP = 2
@@ -15,11 +17,12 @@ _GROUP = 2
 
 @dataclass(frozen=True, slots=True)
 class SavedConversation:
-    """What is saved."""
+    """What is saved. ``impostors``: with the newest epoch in which each was a member."""
 
     group: bytes = field(repr=False)
     welcoming: tuple[Welcoming, ...]
     renew_first: bool
+    impostors: Mapping[Participant, int]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,12 +34,20 @@ class _Welcoming(Message):
 
 
 @dataclass(frozen=True, kw_only=True)
+class _Impostor(Message):
+    inbox_id: str = text(1)
+    installation: bytes = octets(2)
+    epoch: int = uint(3)
+
+
+@dataclass(frozen=True, kw_only=True)
 class _Saved(Message):
     version: int = uint(1)
     group: bytes = octets(_GROUP)
     renew_first: bool = boolean(3)
     welcome: bytes = octets(4)
     welcoming: tuple[_Welcoming, ...] = message(5, _Welcoming, repeated=True)
+    impostors: tuple[_Impostor, ...] = message(6, _Impostor, repeated=True)
 
 
 def encode(saved: SavedConversation) -> bytes:
@@ -53,6 +64,10 @@ def encode(saved: SavedConversation) -> bytes:
                 reads_pointers=each.reads_pointers,
             )
             for each in saved.welcoming
+        ),
+        impostors=tuple(
+            _Impostor(inbox_id=each.inbox_id, installation=each.installation, epoch=epoch)
+            for each, epoch in saved.impostors.items()
         ),
     ).encode()
     # The group's state is long and secret, so it is copied once, and not by the encoder.
@@ -85,4 +100,5 @@ def decode(data: bytes) -> SavedConversation:
             for each in saved.welcoming
         ),
         saved.renew_first,
+        {Participant(each.inbox_id, each.installation): each.epoch for each in saved.impostors},
     )

@@ -14,7 +14,8 @@ The tree, below the base of :mod:`xmtp_tee.errors`::
         ├── GroupStateInvalidError          xmtp.group-state-invalid
         ├── CommitRefusedError              xmtp.commit-refused
         ├── WelcomesTooLargeError           xmtp.welcomes-too-large
-        └── ContentInvalidError             xmtp.content-invalid
+        ├── ContentInvalidError             xmtp.content-invalid
+        └── SenderUnfoundedError            xmtp.sender-unfounded
 """
 
 from xmtp_tee.errors import ExitCode, InvalidEvidenceError
@@ -104,3 +105,9 @@ class ContentInvalidError(XmtpDataError):
     """A message's plaintext, or the content inside it, cannot be read."""
 
     code = "xmtp.content-invalid"
+
+
+class SenderUnfoundedError(XmtpDataError):
+    """A member's leaf names an inbox whose log does not have the installation: who speaks is unknown."""
+
+    code = "xmtp.sender-unfounded"

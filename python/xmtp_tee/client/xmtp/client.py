@@ -306,7 +306,7 @@ class XmtpClient:
                 PeerStanding(member, attested=False, reason="not checked: no registry is given")
                 for member in members
             ]
-        learned = await self.member.learn([member.inbox_id for member in members])
+        learned = await self.member.learn([each.inbox_id for each in members if each.belongs])
         wallets = {
             inbox: [checksum_address(wallet) for wallet in each.wallets]
             for inbox, each in learned.items()
@@ -314,7 +314,9 @@ class XmtpClient:
         published = self._registry.standings(
             list(dict.fromkeys(w for each in wallets.values() for w in each))
         )
-        return [_standing(member, wallets[member.inbox_id], published) for member in members]
+        return [
+            _standing(member, wallets.get(member.inbox_id, []), published) for member in members
+        ]
 
     # --- for the conversations --------------------------------------------------------------------
 
@@ -350,6 +352,10 @@ class XmtpClient:
 def _standing(
     member: Member, wallets: Sequence[str], published: dict[str, dict[bytes, str]]
 ) -> PeerStanding:
+    if not member.belongs:
+        return PeerStanding(
+            member, attested=False, reason="the inbox that it names does not have this installation"
+        )
     found = [
         published[wallet][member.installation_id]
         for wallet in wallets

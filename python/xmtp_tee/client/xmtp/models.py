@@ -10,15 +10,18 @@ from xmtp_tee.wire import messages as wire
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """An installation in a conversation."""
+    """An installation in a conversation, under the inbox that it names. ``belongs``: whether that inbox's log
+    has it; if not, somebody brought it in under another's name, and its messages are refused.
+    """
 
     inbox_id: str
     installation_id: bytes
+    belongs: bool = True
 
     @classmethod
     def from_wire(cls, member: wire.XmtpMember) -> Member:
         """As the enclave says it."""
-        return cls(member.inbox_id, member.installation)
+        return cls(member.inbox_id, member.installation, member.belongs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +57,8 @@ class ConversationInfo:
 
     @property
     def inboxes(self) -> tuple[str, ...]:
-        """The members' inbox ids, each once."""
-        return tuple(dict.fromkeys(member.inbox_id for member in self.members))
+        """The members' inbox ids, each once; those that members only claim are left out."""
+        return tuple(dict.fromkeys(each.inbox_id for each in self.members if each.belongs))
 
     @classmethod
     def from_wire(cls, conversation: wire.XmtpConversation) -> ConversationInfo:

@@ -263,10 +263,13 @@ class XmtpDestination(Message, frozen=True, tag="xmtp-destination"):
 
 
 class XmtpMember(Message, frozen=True, tag="xmtp-member"):
-    """An installation in a group."""
+    """An installation in a group, under the inbox that its leaf names. ``belongs``: whether that inbox's log
+    has the installation; a member of whom it does not is shown here alone, and never as a sender.
+    """
 
     inbox_id: str
     installation: Bytes32
+    belongs: bool = True
 
 
 class XmtpConversation(Message, frozen=True, tag="xmtp-conversation"):

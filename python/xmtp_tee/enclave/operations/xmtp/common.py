@@ -56,6 +56,7 @@ def view(conversation: Conversation, installation: Installation) -> wire.XmtpCon
     """Return what the application sees of a conversation."""
     state = conversation.state
     others = [i for i in state.dm_members or () if i != installation.inbox_id]
+    impostors = conversation.impostors
     return wire.XmtpConversation(
         group_id=conversation.id,
         epoch=conversation.epoch,
@@ -64,7 +65,14 @@ def view(conversation: Conversation, installation: Installation) -> wire.XmtpCon
         name=state.name,
         description=state.attributes.get("description", ""),
         creator=state.creator,
-        members=tuple(map(member_of, conversation.members)),
+        members=tuple(
+            wire.XmtpMember(
+                inbox_id=each.inbox_id,
+                installation=each.installation,
+                belongs=each not in impostors,
+            )
+            for each in conversation.members
+        ),
         admins=state.admins,
         super_admins=state.super_admins,
         renew_first=conversation.renew_first,

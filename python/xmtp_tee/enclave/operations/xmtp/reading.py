@@ -19,7 +19,12 @@ from xmtp_tee.enclave.operations.xmtp.common import (
 from xmtp_tee.mls.errors import MlsError
 from xmtp_tee.wire import messages as wire
 from xmtp_tee.xmtp.conversation import Conversation
-from xmtp_tee.xmtp.conversation_events import ConversationEvent, GroupChanged, MessageReceived
+from xmtp_tee.xmtp.conversation_events import (
+    ConversationEvent,
+    GroupChanged,
+    MessageReceived,
+    MessageRefused,
+)
 from xmtp_tee.xmtp.errors import IdentityLogMissingError, XmtpDataError
 from xmtp_tee.xmtp.outgoing_welcomes import seal_welcomes
 
@@ -82,7 +87,7 @@ def _shown(
     installation: Installation,
     event: ConversationEvent,
     incoming: wire.XmtpIncoming,
-) -> wire.XmtpEvent:
+) -> wire.XmtpEvent | wire.XmtpRefused:
     match event:
         case MessageReceived():
             kept = HistoryMessage(event.message_id, event.sender, incoming.sent_ns, event.content)
@@ -107,6 +112,8 @@ def _shown(
                 removed_us=event.removed_us,
                 lost=event.lost,
             )
+        case MessageRefused():
+            return refused(event.error)
         case _:
             return wire.XmtpEvent(kind="nothing")
 
