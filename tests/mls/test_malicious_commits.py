@@ -756,10 +756,20 @@ def test_proposal_to_remove_nobody(scene: Scene) -> None:
 
 def test_more_proposals_than_are_kept(scene: Scene) -> None:
     owner = scene.clients[0]
-    limit = replace(owner.config, max_proposals=2)
+    limit = replace(owner.config, max_kept_proposals=2)
     owner.mine._member.config = limit
     for leaf in (2, 3):
         owner.process(forge_proposal(scene.mallory, mls.Remove(leaf))[0])
     with pytest.raises(errors.TooLargeError):
         owner.process(forge_proposal(scene.mallory, mls.Remove(4))[0])
+    clear(scene)
+
+
+def test_more_bytes_of_proposals_than_are_kept(scene: Scene) -> None:
+    owner = scene.clients[0]
+    owner.mine._member.config = replace(owner.config, max_kept_bytes=11)
+    # A removal has 6 bytes.
+    owner.process(forge_proposal(scene.mallory, mls.Remove(2))[0])
+    with pytest.raises(errors.TooLargeError, match="12; expected <= 11"):
+        owner.process(forge_proposal(scene.mallory, mls.Remove(3))[0])
     clear(scene)

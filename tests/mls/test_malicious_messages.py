@@ -97,7 +97,7 @@ def test_messages_in_any_order_are_read_once_each(clients: list[Client]) -> None
 
 
 def test_message_further_ahead_than_the_limit_is_refused() -> None:
-    config = mls.Config(max_ahead=5)
+    config = mls.Config(max_ahead=5, max_skipped=5)
     clients = group_of(["owner", "mallory"], make=lambda name: Client(name, config=config))
     owner, mallory = clients
     messages = [owner.send(b"%d" % i) for i in range(8)]
@@ -111,6 +111,23 @@ def test_message_further_ahead_than_the_limit_is_refused() -> None:
     for i in (1, 2, 3, 4, 6):
         mallory.process(messages[i])
     assert_group_goes_on(clients)
+
+
+def test_attack_a_member_that_skips_many_does_not_crowd_out_the_others_keys() -> None:
+    config = mls.Config(max_ahead=50, max_skipped=10)
+    clients = group_of(["owner", "mallory", "third"], make=lambda name: Client(name, config=config))
+    owner, mallory, third = clients
+    late, later = [owner.send(b"%d" % i) for i in range(3)], owner.send(b"3")
+    third.process(later)
+    flood = [mallory.send(b"%d" % i) for i in range(51)]
+    third.process(flood[-1])
+    tree = epoch_of(third).secret_tree
+    assert sum(len(each.skipped) for each in tree.ratchets.values()) == 10
+    for message in late:
+        third.process(message)
+    third.process(flood[49])
+    with pytest.raises(errors.MessageReplayedError):
+        third.process(flood[0])
 
 
 def test_message_of_a_past_epoch_until_it_is_forgotten(clients: list[Client]) -> None:
@@ -536,7 +553,7 @@ def test_membership_tag_goes_with_members_alone() -> None:
 
 def test_secret_tree_deletes_what_it_has_used() -> None:
     suite = mls.SUITE_3
-    tree = SecretTree(suite, 4, bytes(range(32)), 10)
+    tree = SecretTree(suite, 4, bytes(range(32)), 10, 10)
     generation, key = tree.next_key(0, RatchetType.APPLICATION)
     assert generation == 0
     assert len(key[0]) == 32

@@ -178,7 +178,7 @@ def test_secret_tree(vectors_dir: Path) -> None:
         key, nonce = _sender_data_key(suite, unhex(v["sender_data_secret"]), unhex(v["ciphertext"]))
         assert (key.hex(), nonce.hex()) == (v["key"], v["nonce"])
         leaves = vector["leaves"]
-        tree = SecretTree(suite, len(leaves), unhex(vector["encryption_secret"]), 100)
+        tree = SecretTree(suite, len(leaves), unhex(vector["encryption_secret"]), 100, 100)
         for leaf, generations in enumerate(leaves):
             for v in generations:
                 for kind, name in (
@@ -211,7 +211,7 @@ def check_protection(vector: dict[str, Any]) -> None:
     sender_data = unhex(vector["sender_data_secret"])
 
     def secret_tree() -> SecretTree:
-        return SecretTree(suite, 2, copy(unhex(vector["encryption_secret"])), 100)
+        return SecretTree(suite, 2, copy(unhex(vector["encryption_secret"])), 100, 100)
 
     def opened(data: bytes) -> Any:
         message = decode_message(data, LIMIT)

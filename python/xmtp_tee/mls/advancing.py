@@ -96,7 +96,7 @@ def epoch_from_secret(
         own,
         keys,
         secrets,
-        SecretTree(context.suite, tree.capacity, encryption, config.max_ahead),
+        SecretTree(context.suite, tree.capacity, encryption, config.max_ahead, config.max_skipped),
         interim_transcript_hash(context.confirmed_transcript_hash, tag),
         tag,
     )

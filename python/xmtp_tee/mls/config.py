@@ -82,11 +82,17 @@ class Config:
     max_past_epochs: int = 3
     """So many past epochs' application messages can still be read."""
     max_ahead: int = 1000
-    """So many messages of a sender may be skipped, and so many skipped keys are kept."""
+    """So many messages of a sender may be skipped."""
+    max_skipped: int = 1000
+    """So many keys of skipped messages are kept of an epoch, of all its senders."""
     max_resumption_epochs: int = 8
     """So many past epochs' resumption secrets are kept."""
     max_proposals: int = 1024
-    """So many proposals of an epoch are kept for a commit, and so many may be in one."""
+    """So many proposals may be in one commit."""
+    max_kept_proposals: int = 1024
+    """So many proposals of an epoch are kept for a commit."""
+    max_kept_bytes: int = 8 << 20
+    """Bytes of all proposals of an epoch that are kept for a commit."""
     max_message: int = 8 << 20
     """Bytes of the longest message, welcome, tree or group info that is read."""
     private_handshake: bool = True

@@ -42,7 +42,7 @@ from xmtp_tee.mls.leaf_node import LeafNode
 from xmtp_tee.mls.membership import Membership, Standing
 from xmtp_tee.mls.message import decode_message
 from xmtp_tee.mls.proposal_rules import Queued, check_proposal
-from xmtp_tee.mls.proposals import Add, Proposal
+from xmtp_tee.mls.proposals import Add, Proposal, encode_proposal
 from xmtp_tee.mls.protection import open_private, open_public, verify_content
 from xmtp_tee.mls.psk import PskStore
 
@@ -206,13 +206,21 @@ def _handshake(
 def _proposal(
     member: Membership, message: AuthenticatedContent, proposal: Proposal
 ) -> ProposalReceived:
-    framed = message.content
-    if len(member.proposals) >= member.config.max_proposals:
+    framed, config = message.content, member.config
+    if len(member.proposals) >= config.max_kept_proposals:
         raise TooLargeError("Too many proposals in an epoch", got=len(member.proposals))
+    kept = (each.proposal for each in member.proposals.values())
+    size = sum(len(encode_proposal(each)) for each in (proposal, *kept))
+    if size > config.max_kept_bytes:
+        raise TooLargeError(
+            "The proposals of an epoch are too long",
+            got=size,
+            expected=f"<= {config.max_kept_bytes}",
+        )
     reference = proposal_reference(message)
     queued = Queued(proposal, framed.sender, reference)
     epoch = member.epoch
-    check_proposal(queued, epoch.tree, epoch.place(), member.config)
+    check_proposal(queued, epoch.tree, epoch.place(), config)
     member.proposals[reference] = queued
     return ProposalReceived(
         framed.epoch, framed.sender, reference, proposal, framed.authenticated_data

@@ -256,7 +256,7 @@ def _encode_secret_tree(tree: SecretTree) -> Parts:
 
 
 def _decode_secret_tree(reader: Reader, context: GroupContext, config: Config) -> SecretTree:
-    tree = SecretTree(context.suite, reader.u32(), b"", config.max_ahead)
+    tree = SecretTree(context.suite, reader.u32(), b"", config.max_ahead, config.max_skipped)
     tree.nodes = dict(reader.vector(lambda r: (r.u32(), r.opaque())))
     for _ in reader.vector(lambda r: _decode_ratchet(r, tree)):
         pass

@@ -1,7 +1,7 @@
 """The secret tree and its ratchets: one key per message (RFC 9420, sections 9 to 9.2).
 
 A key is deleted as soon as it has been used. Keys of messages that have not come yet are kept, up
-to a limit; further ahead than the limit nothing is derived.
+to a limit; further ahead than another limit nothing is derived.
 
 Looking a key up changes nothing: a forged message must not use up the key of the genuine one. The
 caller first opens and verifies, then calls :meth:`SecretTree.consume`.
@@ -70,11 +70,17 @@ class SecretTree:
     """All senders' ratchets of one epoch, derived when they are first needed."""
 
     def __init__(
-        self, suite: CipherSuite, capacity: int, encryption_secret: bytes, max_ahead: int
+        self,
+        suite: CipherSuite,
+        capacity: int,
+        encryption_secret: bytes,
+        max_ahead: int,
+        max_skipped: int,
     ) -> None:
         self._suite = suite
         self._capacity = capacity
         self._max_ahead = max_ahead
+        self._max_skipped = max_skipped
         self.nodes: dict[int, bytes] = {at.root(capacity): encryption_secret}
         self.ratchets: dict[tuple[int, RatchetType], Ratchet] = {}
 
@@ -159,7 +165,7 @@ class SecretTree:
         return Advance(leaf, kind, generation, key, tuple(passed), trial.secret)
 
     def consume(self, advance: Advance) -> None:
-        """Delete a key that has been used; keep those that were passed, up to the limit."""
+        """Delete a key that has been used; keep those that were passed, up to the limit of all senders."""
         ratchet = self.ratchets[advance.leaf, advance.kind]
         if advance.next_secret is None:
             ratchet.skipped.pop(advance.generation, None)
@@ -169,9 +175,16 @@ class SecretTree:
             wipe(ratchet.secret)
             ratchet.secret = advance.next_secret
             ratchet.generation = advance.generation + 1
-            while len(ratchet.skipped) > self._max_ahead:
-                wipe(*ratchet.skipped.pop(min(ratchet.skipped)))
+            if advance.passed:
+                self._drop_oldest()
         wipe(*advance.key)
+
+    def _drop_oldest(self) -> None:
+        """Drop keys over the limit from whoever has skipped most: nobody crowds the others out."""
+        ratchets = self.ratchets.values()
+        for _ in range(sum(len(each.skipped) for each in ratchets) - self._max_skipped):
+            skipped = max((each.skipped for each in ratchets), key=len)
+            wipe(*skipped.pop(min(skipped)))
 
     def discard(self, advance: Advance) -> None:
         """Overwrite what was derived for a message that turned out to be forged."""

@@ -91,6 +91,10 @@ _BASIC: Final = 1
 CONFIG: Final = Config(
     identities=XmtpIdentities(),
     accept_newcomers_proposals=False,
+    # The whole state must fit one sealed document, whatever members send.
+    max_skipped=512,
+    max_kept_proposals=64,
+    max_kept_bytes=64 << 10,
     send_with_pending_proposals=True,
 )
 
@@ -209,7 +213,11 @@ class Conversation:
         )
 
     def save(self) -> bytes:
-        """Return the whole state. It holds secrets: the caller seals it, and wipes it (``mls.wiping``)."""
+        """Return the whole state. It holds secrets: the caller seals it, and wipes it (``mls.wiping``).
+
+        :raises StateTooLargeError: more than MAX_STATE bytes. What made it so large is to be refused: go on from
+            the state that was saved before
+        """
         group = self._group.save()
         try:
             return encode(

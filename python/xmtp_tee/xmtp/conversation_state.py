@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from xmtp_tee.xmtp.commit_rules import Participant
 from xmtp_tee.xmtp.conversation_events import Welcoming
-from xmtp_tee.xmtp.errors import GroupStateInvalidError, ProtobufMalformedError
+from xmtp_tee.xmtp.errors import (
+    GroupStateInvalidError,
+    ProtobufMalformedError,
+    StateTooLargeError,
+)
 from xmtp_tee.xmtp.protobuf import Message, boolean, message, octets, prefix_of, text, uint
 
-_VERSION = 1
-_GROUP = 2
+MAX_STATE: Final = 4 << 20
+"""Bytes of a saved conversation."""
+
+_VERSION: Final = 1
+_GROUP: Final = 2
 """The number of the group's field."""
 
 
@@ -51,7 +59,10 @@ class _Saved(Message):
 
 
 def encode(saved: SavedConversation) -> bytes:
-    """Return the bytes: one object, the caller's to wipe. One commit makes one welcome, so it is saved once."""
+    """Return the bytes: one object, the caller's to wipe. One commit makes one welcome, so it is saved once.
+
+    :raises StateTooLargeError: more than MAX_STATE
+    """
     rest = _Saved(
         version=_VERSION,
         renew_first=saved.renew_first,
@@ -70,8 +81,16 @@ def encode(saved: SavedConversation) -> bytes:
             for each, epoch in saved.impostors.items()
         ),
     ).encode()
+    prefix = prefix_of(_GROUP, len(saved.group))
+    size = len(rest) + len(prefix) + len(saved.group)
+    if size > MAX_STATE:
+        raise StateTooLargeError(
+            "A conversation's state would be too large",
+            got=f"{size} bytes",
+            expected=f"at most {MAX_STATE}",
+        )
     # The group's state is long and secret, so it is copied once, and not by the encoder.
-    return b"".join((rest, prefix_of(_GROUP, len(saved.group)), saved.group))
+    return b"".join((rest, prefix, saved.group))
 
 
 def decode(data: bytes) -> SavedConversation:

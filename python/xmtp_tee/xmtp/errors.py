@@ -15,7 +15,8 @@ The tree, below the base of :mod:`xmtp_tee.errors`::
         ├── CommitRefusedError              xmtp.commit-refused
         ├── WelcomesTooLargeError           xmtp.welcomes-too-large
         ├── ContentInvalidError             xmtp.content-invalid
-        └── SenderUnfoundedError            xmtp.sender-unfounded
+        ├── SenderUnfoundedError            xmtp.sender-unfounded
+        └── StateTooLargeError              xmtp.state-too-large
 """
 
 from xmtp_tee.errors import ExitCode, InvalidEvidenceError
@@ -111,3 +112,9 @@ class SenderUnfoundedError(XmtpDataError):
     """A member's leaf names an inbox whose log does not have the installation: who speaks is unknown."""
 
     code = "xmtp.sender-unfounded"
+
+
+class StateTooLargeError(XmtpDataError):
+    """What would have to be kept of a conversation, an installation or a log is more than is kept."""
+
+    code = "xmtp.state-too-large"

@@ -6,8 +6,11 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from xmtp_tee.wire.store_faults import StoreTamperedError
-from xmtp_tee.xmtp.errors import ProtobufMalformedError
+from xmtp_tee.xmtp.errors import ProtobufMalformedError, StateTooLargeError
 from xmtp_tee.xmtp.protobuf import Message, message, octets, text, uint
+
+MAX_GROUPS: Final = 10_000
+"""Conversations of an installation: each takes at most 47 bytes of its record."""
 
 _VERSION: Final = 1
 
@@ -25,8 +28,13 @@ class Installation:
         return dict(self.groups).get(group_id, 0)
 
     def with_group(self, group_id: bytes, cursor: int) -> Installation:
-        """Return the record with one more conversation."""
+        """Return the record with one more conversation, or with its new place to read on from.
+
+        :raises StateTooLargeError: there are MAX_GROUPS already
+        """
         others = tuple(each for each in self.groups if each[0] != group_id)
+        if len(others) >= MAX_GROUPS:
+            raise StateTooLargeError("An installation has too many conversations", got=len(others))
         return replace(self, groups=(*others, (group_id, cursor)))
 
 

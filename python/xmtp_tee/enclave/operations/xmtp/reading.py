@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
+
 from xmtp_tee.enclave.member.history import HistoryMessage, open_message, seal_message
 from xmtp_tee.enclave.member.installation import Installation
 from xmtp_tee.enclave.member.last_page import LastPage
@@ -25,7 +27,7 @@ from xmtp_tee.xmtp.conversation_events import (
     MessageReceived,
     MessageRefused,
 )
-from xmtp_tee.xmtp.errors import IdentityLogMissingError, XmtpDataError
+from xmtp_tee.xmtp.errors import IdentityLogMissingError, StateTooLargeError, XmtpDataError
 from xmtp_tee.xmtp.outgoing_welcomes import seal_welcomes
 
 
@@ -49,10 +51,24 @@ def process(call: Call, operation: wire.XmtpProcess) -> wire.XmtpEvents | wire.X
         except IdentityLogMissingError as error:
             return needs_log(error)
         if conversation.counter != before:
-            with rooms.changed(call, record, conversation) as draft:
-                page = LastPage.of(operation.messages, answers)
-                rooms.put_last_page(draft, record, group_id, page)
+            try:
+                with rooms.changed(call, record, conversation) as draft:
+                    page = LastPage.of(operation.messages, answers)
+                    rooms.put_last_page(draft, record, group_id, page)
+            except StateTooLargeError as error:
+                return _smaller(call, operation, error)
     return wire.XmtpEvents(events=tuple(answers))
+
+
+def _smaller(
+    call: Call, operation: wire.XmtpProcess, error: StateTooLargeError
+) -> wire.XmtpEvents | wire.XmtpNeedsLog:
+    """Read less of a page that makes the state too large; refuse the message that does so by itself."""
+    count = len(operation.messages)
+    if count == 1:
+        return wire.XmtpEvents(events=(refused(error),))
+    first = operation.messages[: count // 2]
+    return process(call, msgspec.structs.replace(operation, messages=first))
 
 
 def _read(
