@@ -7,10 +7,11 @@ from typing import Any, TypeVar
 
 from tests.enclave.operating import Desk
 from tests.enclave.support import NOW
-from tests.xmtp.conversation_support import User
+from tests.xmtp.conversation_support import User, with_inboxes
+from xmtp_tee.mls.intents import CommitIntent
 from xmtp_tee.wire import messages as wire
 from xmtp_tee.xmtp.conversation import Conversation
-from xmtp_tee.xmtp.conversation_events import GroupChanged, NewMembers
+from xmtp_tee.xmtp.conversation_events import GroupChanged, NewMembers, Welcoming
 from xmtp_tee.xmtp.identity_logs import IdentityLogs, LogEntry
 from xmtp_tee.xmtp.key_packages import PeerKeyPackage, read_key_package
 from xmtp_tee.xmtp.outgoing_welcomes import seal_welcomes
@@ -48,7 +49,7 @@ class Installation:
 
     def learn(self, inbox: str, sequence: int, update: bytes) -> None:
         entry = wire.XmtpLogEntry(sequence_id=sequence, update=update)
-        self.desk.ask(wire.XmtpLearn(inbox_id=inbox, entries=(entry,)), wire.XmtpLearned)
+        self.ask(wire.XmtpLearned, wire.XmtpLearn, inbox_id=inbox, entries=(entry,))
 
     def knows(self, user: User) -> None:
         self.learn(user.inbox_id, user.sequence_id, user.entry)
@@ -99,6 +100,32 @@ def as_stored(sent: WelcomeMessageInput) -> WelcomeMessage:
 
 def founded_by(user: User) -> Conversation:
     return Conversation.create(user.key, user.inbox_id, user.sequence_id, NOW, entropy=os.urandom)
+
+
+def smuggled(
+    conversation: Conversation, installation: Installation, *, cursor: int = 7, **sequence_ids: int
+) -> WelcomeMessageInput:
+    """A welcome of a member that judges nothing: whatever is in the membership, and whatever cursor."""
+    inboxes = {installation.inbox_id: SEQUENCE, **sequence_ids}
+    offer = installation.offer
+    made = conversation._group.commit(
+        CommitIntent(
+            add=(offer.package,),
+            extensions=conversation._with(with_inboxes(conversation, **inboxes)),
+        ),
+        entropy=os.urandom,
+        now=NOW,
+    )
+    assert made.welcome is not None
+    owed = Welcoming(
+        installation.key.public_key,
+        offer.wrapper_key,
+        int(offer.wrapper_algorithm),
+        offer.reads_pointers,
+        made.welcome,
+    )
+    [sealed] = seal_welcomes([owed], cursor, entropy=os.urandom)
+    return sealed
 
 
 def invitation(

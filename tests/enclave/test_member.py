@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from typing import Any
 
+import msgspec
 import pytest
 
-from tests.enclave.member_support import Installation, founded_by, invitation
+from tests.enclave.member_support import (
+    Installation,
+    founded_by,
+    invitation,
+    removal,
+    smuggled,
+)
 from tests.enclave.operating import Desk
 from tests.enclave.support import NOW
 from tests.xmtp.conversation_support import User, bring_in_as, say
 from xmtp_tee.mls.proposals import GroupContextExtensions
 from xmtp_tee.wire import messages as wire
-from xmtp_tee.xmtp.conversation import Conversation
+from xmtp_tee.wire.faults import OperationNotAllowedError
+from xmtp_tee.xmtp.conversation import GROUP_ID_SIZE, Conversation
 from xmtp_tee.xmtp.conversation_state import MAX_STATE
 from xmtp_tee.xmtp.identity_logs import IdentityLogs
 
@@ -148,3 +157,182 @@ def test_attack_an_impostors_message_is_refused_and_its_leaf_is_shown_as_what_it
     assert answer.code == "xmtp.sender-unfounded"
     shown = {member.installation: member.belongs for member in ours.look(group_id).members}
     assert shown == {ours.key.public_key: True, peer.key.public: True, ghost.key.public: False}
+
+
+# --- strangers' welcomes --------------------------------------------------------------------------
+
+
+def is_usable(ours: Installation) -> bool:
+    """Whether the installation can be listed, looked at and joined with as before."""
+    listed = ours.ask(wire.XmtpConversationIds, wire.XmtpListConversations)
+    for each in listed.group_ids:
+        # A view must survive its passage to the client.
+        view = ours.look(each)
+        msgspec.msgpack.decode(msgspec.msgpack.encode(view), type=wire.XmtpConversation)
+    return True
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        ({"sequence_ids": {"x": 1}}, "xmtp.group-state-invalid"),
+        ({"sequence_ids": {"00" * 32: 1 << 63}}, "xmtp.group-state-invalid"),
+        ({"cursor": 1 << 63}, "xmtp.welcome-invalid"),
+        ({"cursor": (1 << 64) - 1}, "xmtp.welcome-invalid"),
+    ],
+    ids=["an inbox x", "a sequence id of 64 bits", "a cursor of 64 bits", "the greatest cursor"],
+)
+def test_attack_a_strangers_welcome_holds_what_the_wire_cannot_carry(
+    ours: Installation, theirs: Conversation, fields: dict[str, Any], code: str
+) -> None:
+    sequence_ids = fields.pop("sequence_ids", {})
+    answer = ours.join(smuggled(theirs, ours, **fields, **sequence_ids))
+    assert isinstance(answer, wire.XmtpRefused)
+    assert answer.code == code
+    assert is_usable(ours)
+
+
+def test_the_greatest_cursor_that_the_wire_carries_is_taken(
+    ours: Installation, theirs: Conversation
+) -> None:
+    joined = ours.join(smuggled(theirs, ours, cursor=(1 << 63) - 1))
+    assert joined.cursor == (1 << 63) - 1
+    assert is_usable(ours)
+
+
+@pytest.mark.parametrize("size", [33, 255])
+def test_attack_a_strangers_group_id_is_longer_than_the_wire_carries(
+    ours: Installation, peer: User, size: int
+) -> None:
+    def long_id(asked: int) -> bytes:
+        return os.urandom(size if asked == GROUP_ID_SIZE else asked)
+
+    theirs = Conversation.create(peer.key, peer.inbox_id, peer.sequence_id, NOW, entropy=long_id)
+    assert len(theirs.id) == size
+    answer = ours.join(smuggled(theirs, ours))
+    assert isinstance(answer, wire.XmtpRefused)
+    assert answer.code == "xmtp.welcome-invalid"
+    assert is_usable(ours)
+
+
+def test_attack_a_strangers_epoch_is_greater_than_the_wire_carries(
+    ours: Installation, theirs: Conversation
+) -> None:
+    member = theirs._group._member
+    context = replace(member.epoch.context, epoch=(1 << 63) - 1)
+    member.epoch = replace(member.epoch, context=context)
+    answer = ours.join(smuggled(theirs, ours))
+    assert isinstance(answer, wire.XmtpRefused)
+    assert answer.code == "xmtp.welcome-invalid"
+    assert is_usable(ours)
+
+
+def test_an_installation_has_so_many_conversations_and_no_more(
+    ours: Installation,
+    theirs: Conversation,
+    group_id: bytes,
+    peer: User,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("xmtp_tee.enclave.member.installation.MAX_GROUPS", 1)
+    answer = ours.join(invitation(founded_by(peer), ours))
+    assert isinstance(answer, wire.XmtpRefused)
+    assert answer.code == "xmtp.state-too-large"
+    assert hears(ours, group_id, theirs, "the first goes on")
+
+
+# --- who comes back -------------------------------------------------------------------------------
+
+
+def test_whoever_was_removed_can_be_added_again(
+    ours: Installation, theirs: Conversation, group_id: bytes
+) -> None:
+    assert ours.process(group_id, removal(theirs, ours)).removed_us
+    assert not ours.look(group_id).is_active
+    again = ours.join(invitation(theirs, ours, cursor=50))
+    assert isinstance(again, wire.XmtpConversation), again
+    assert (again.is_active, again.cursor, again.renew_first) == (True, 50, True)
+    assert hears(ours, group_id, theirs, "welcome back")
+    ours.desk.restart()
+    assert ours.look(group_id).is_active
+
+
+def test_attack_the_old_welcome_is_played_again_after_we_were_removed(
+    ours: Installation, theirs: Conversation
+) -> None:
+    welcome = invitation(theirs, ours)
+    group_id = ours.join(welcome).group_id
+    ours.process(group_id, removal(theirs, ours))
+    answer = ours.join(welcome)
+    assert isinstance(answer, wire.XmtpRefused)
+    assert answer.code == "xmtp.welcome-invalid"
+    assert not ours.look(group_id).is_active
+
+
+def test_attack_a_welcome_to_a_later_epoch_replaces_a_conversation_that_goes_on(
+    ours: Installation, peer: User, theirs: Conversation, group_id: bytes
+) -> None:
+    impostor = Conversation.create(
+        peer.key,
+        peer.inbox_id,
+        peer.sequence_id,
+        NOW,
+        entropy=lambda size: group_id if size == GROUP_ID_SIZE else os.urandom(size),
+    )
+    for _ in range(5):
+        impostor.process(impostor.renew(NOW, entropy=os.urandom), ours.logs.at, NOW)
+    answer = ours.join(invitation(impostor, ours))
+    assert isinstance(answer, wire.XmtpRefused)
+    assert hears(ours, group_id, theirs, "still the genuine one")
+
+
+def test_attack_a_group_of_another_creator_takes_the_place_of_the_one_that_we_left(
+    ours: Installation, theirs: Conversation, group_id: bytes, logs: IdentityLogs
+) -> None:
+    ours.process(group_id, removal(theirs, ours))
+    stranger = User("stranger", logs, NOW)
+    ours.knows(stranger)
+    impostor = Conversation.create(
+        stranger.key,
+        stranger.inbox_id,
+        stranger.sequence_id,
+        NOW,
+        entropy=lambda size: group_id if size == GROUP_ID_SIZE else os.urandom(size),
+    )
+    for _ in range(5):
+        impostor.process(impostor.renew(NOW, entropy=os.urandom), logs.at, NOW)
+    assert isinstance(ours.join(invitation(impostor, ours)), wire.XmtpRefused)
+    assert not ours.look(group_id).is_active
+
+
+# --- logs -----------------------------------------------------------------------------------------
+
+
+def test_attack_a_log_that_one_installation_was_told_wrongly_is_not_the_others(
+    desk: Desk, ours: Installation, logs: IdentityLogs
+) -> None:
+    other = Installation(desk, logs)
+    user = User("peer", logs, NOW)
+    ours.learn(user.inbox_id, (1 << 63) - 1, user.entry)
+    other.knows(user)
+    learned = other.ask(
+        wire.XmtpLearned, wire.XmtpLearn, inbox_id=user.inbox_id, entries=(), after=0
+    )
+    assert learned.newest == user.sequence_id
+    refused = ours.ask(
+        wire.XmtpRefused,
+        wire.XmtpLearn,
+        inbox_id=user.inbox_id,
+        entries=(wire.XmtpLogEntry(sequence_id=user.sequence_id, update=user.entry),),
+    )
+    assert refused.code == "xmtp.identity-update-refused"
+
+
+def test_entries_behind_what_is_known_are_answered_by_what_is_needed(ours: Installation) -> None:
+    answer = ours.ask(wire.XmtpNeedsLog, wire.XmtpLearn, inbox_id="00" * 32, entries=(), after=5)
+    assert (answer.known, answer.needed) == (0, 5)
+
+
+def test_nobody_learns_for_a_key_that_is_no_installations(desk: Desk, ours: Installation) -> None:
+    with pytest.raises(OperationNotAllowedError):
+        desk.ask(wire.XmtpLearn(identity_key_id=ours.wallet.id, inbox_id="00" * 32, entries=()))

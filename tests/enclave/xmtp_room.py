@@ -132,7 +132,8 @@ class EnclaveRoom:
 
     def _learn(self, inbox: str, sequence_id: int, encoded: bytes) -> None:
         entry = wire.XmtpLogEntry(sequence_id=sequence_id, update=encoded)
-        self._ask(wire.XmtpLearn(inbox_id=inbox, entries=(entry,)), wire.XmtpLearned)
+        operation = wire.XmtpLearn(identity_key_id=self.key.id, inbox_id=inbox, entries=(entry,))
+        self._ask(operation, wire.XmtpLearned)
 
     def incoming(self, *messages: bytes) -> tuple[wire.XmtpIncoming, ...]:
         """The messages under the node's next ids."""

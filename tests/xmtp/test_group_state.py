@@ -42,7 +42,7 @@ GROUP = GroupState(
     conversation_type=ConversationType.GROUP,
     creator="creator",
     dm_members=None,
-    membership=Membership(MappingProxyType({"creator": 3, "member": 9}), frozenset({b"failed"})),
+    membership=Membership(MappingProxyType({"c0" * 32: 3, "3e" * 32: 9}), frozenset({b"failed"})),
     permissions=ALL_MEMBERS,
     attributes=MappingProxyType({"group_name": "name", "_commit_log_signer": "00"}),
     admins=("member",),
@@ -199,3 +199,20 @@ def test_an_inbox_is_what_the_lists_say() -> None:
     assert GROUP.actor("creator") == A_SUPER_ADMIN
     assert GROUP.actor("member") == AN_ADMIN
     assert GROUP.actor("stranger") == MEMBER
+
+
+@pytest.mark.parametrize(
+    "inboxes",
+    [{"x": 1}, {"": 1}, {"C0" * 32: 1}, {"c0" * 33: 1}, {"c0" * 32: 1 << 63}],
+    ids=["a word", "empty", "upper case", "too long", "a sequence id over 63 bits"],
+)
+def test_a_membership_that_no_network_has_is_refused(inboxes: dict[str, int]) -> None:
+    state = replace(GROUP, membership=Membership(MappingProxyType(inboxes)))
+    with pytest.raises(GroupStateInvalidError, match="A member"):
+        GroupState.decode(state.encode())
+
+
+def test_the_greatest_sequence_id_is_read() -> None:
+    membership = Membership(MappingProxyType({"c0" * 32: (1 << 63) - 1}))
+    state = replace(GROUP, membership=membership)
+    assert GroupState.decode(state.encode()).membership == membership

@@ -17,6 +17,9 @@ MAX_REQUEST_BODY: Final = 1 << 20
 packages of 300 newcomers.
 """
 
+MAX_LOG_ENTRIES: Final = 256
+"""Entries of an inbox's log in one request: as many as the network lets an inbox have."""
+
 MAX_SIGNED_MESSAGE: Final = 64 << 10
 """Bytes of one message to be signed."""
 

@@ -56,9 +56,16 @@ from xmtp_tee.xmtp.errors import (
     CommitRefusedError,
     ContentInvalidError,
     SenderUnfoundedError,
+    WelcomeInvalidError,
     WelcomesTooLargeError,
 )
-from xmtp_tee.xmtp.group_state import MAX_MEMBERS, ExtensionType, GroupState, Membership
+from xmtp_tee.xmtp.group_state import (
+    MAX_MEMBERS,
+    MAX_NUMBER,
+    ExtensionType,
+    GroupState,
+    Membership,
+)
 from xmtp_tee.xmtp.key_packages import (
     CAPABILITIES,
     LIFETIME_SECONDS,
@@ -77,6 +84,9 @@ from xmtp_tee.xmtp.proto.groups import ConversationType
 Entropy = Callable[[int], bytes]
 
 GROUP_ID_SIZE: Final = 16
+MAX_GROUP_ID_SIZE: Final = 32
+"""Bytes of the longest id that a group of others may have."""
+
 _REQUIRED_EXTENSIONS: Final = (
     ExtensionType.GROUP_MEMBERSHIP,
     ExtensionType.MUTABLE_METADATA,
@@ -185,9 +195,20 @@ class Conversation:
 
         :raises MlsError: the welcome or its group breaks a rule of MLS
         :raises CommitRefusedError, GroupStateInvalidError: it breaks one of XMTP
+        :raises WelcomeInvalidError: the group's id or epoch is none that the network has
         :raises IdentityLogMissingError: a log is needed first
         """
         group = Group.join(welcome, package.secrets, key, now=now, config=CONFIG)
+        if not 0 < len(group.group_id) <= MAX_GROUP_ID_SIZE:
+            raise WelcomeInvalidError(
+                "A group's id has the wrong size",
+                got=len(group.group_id),
+                expected=f"1 to {MAX_GROUP_ID_SIZE} bytes",
+            )
+        if group.epoch > MAX_NUMBER:
+            raise WelcomeInvalidError(
+                "A group's epoch is too great", got=group.epoch, expected=f"<= {MAX_NUMBER}"
+            )
         state = GroupState.decode(_by_type(group.extensions))
         leaves = tuple(participant_of(leaf) for leaf in group.members.values())
         validate_initial_membership(state.membership, leaves, inbox_at)

@@ -7,6 +7,7 @@ four; one that lacks one is refused.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
@@ -42,6 +43,11 @@ class ExtensionType(IntEnum):
 
 MAX_MEMBERS: Final = 250
 """Inboxes a group."""
+
+MAX_NUMBER: Final = (1 << 63) - 1
+"""The greatest sequence id, message id and epoch: the network keeps them as signed 64-bit integers."""
+
+_INBOX_ID: Final = re.compile("[0-9a-f]{64}")
 
 LIMITS: Final = MappingProxyType(
     {
@@ -115,7 +121,8 @@ class GroupState:
     def decode(cls, extensions: Mapping[int, bytes]) -> GroupState:
         """Read a group context's extensions, given by their types.
 
-        :raises GroupStateInvalidError: one of the four is missing or cannot be read
+        :raises GroupStateInvalidError: one of the four is missing or cannot be read, or the membership holds
+            what is no inbox id, or a sequence id over MAX_NUMBER
         """
         fixed = _read(groups.GroupMetadataV1, extensions, ExtensionType.IMMUTABLE_METADATA)
         changing = _read(groups.GroupMutableMetadataV1, extensions, ExtensionType.MUTABLE_METADATA)
@@ -126,10 +133,7 @@ class GroupState:
             conversation_type=_conversation_type(fixed.conversation_type),
             creator=fixed.creator_inbox_id,
             dm_members=_dm_members(fixed),
-            membership=Membership(
-                MappingProxyType({entry.key: entry.value for entry in members.members}),
-                frozenset(members.failed_installations),
-            ),
+            membership=_membership(members),
             permissions=Permissions.decode(_extension(extensions, ExtensionType.GROUP_PERMISSIONS)),
             attributes=MappingProxyType({entry.key: entry.value for entry in changing.attributes}),
             admins=changing.admin_list.inbox_ids,
@@ -181,6 +185,24 @@ def _read(kind: type[M], extensions: Mapping[int, bytes], where: ExtensionType) 
         return kind.decode(encoded)
     except (ProtobufMalformedError, MlsError) as error:
         raise GroupStateInvalidError(f"The group's {where.name} cannot be read") from error
+
+
+def _membership(members: groups.GroupMembership) -> Membership:
+    for entry in members.members:
+        if _INBOX_ID.fullmatch(entry.key) is None:
+            raise GroupStateInvalidError(
+                "A member is no inbox id",
+                got=repr(entry.key[:80]),
+                expected="64 hexadecimal digits",
+            )
+        if entry.value > MAX_NUMBER:
+            raise GroupStateInvalidError(
+                "A member's sequence id is too great", got=entry.value, expected=f"<= {MAX_NUMBER}"
+            )
+    return Membership(
+        MappingProxyType({entry.key: entry.value for entry in members.members}),
+        frozenset(members.failed_installations),
+    )
 
 
 def _conversation_type(number: int) -> ConversationType:

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
 from xmtp_tee import hpke
 from xmtp_tee.xmtp.errors import ProtobufMalformedError, WelcomeInvalidError
+from xmtp_tee.xmtp.group_state import MAX_NUMBER
 from xmtp_tee.xmtp.proto.groups import WelcomeMetadata, WelcomePointer, WelcomeV1Pointer
 from xmtp_tee.xmtp.proto.mls_api import WelcomeWrapperAlgorithm
 
@@ -205,9 +206,14 @@ def _cursor(metadata: bytes) -> int | None:
     if not metadata:
         return None
     try:
-        return WelcomeMetadata.decode(metadata).message_cursor
+        cursor = WelcomeMetadata.decode(metadata).message_cursor
     except ProtobufMalformedError as error:
         raise WelcomeInvalidError("A welcome's metadata cannot be read") from error
+    if cursor > MAX_NUMBER:
+        raise WelcomeInvalidError(
+            "A welcome's cursor is too great", got=cursor, expected=f"<= {MAX_NUMBER}"
+        )
+    return cursor
 
 
 def _vector(data: bytes) -> bytes:

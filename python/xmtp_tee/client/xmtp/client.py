@@ -18,7 +18,7 @@ from typing import Final, Protocol, Self
 from xmtp_tee.attestation.address import checksum_address, parse_address
 from xmtp_tee.client.xmtp.conversation import Conversation
 from xmtp_tee.client.xmtp.database import Database
-from xmtp_tee.client.xmtp.errors import ConversationError, MemberRefusedError
+from xmtp_tee.client.xmtp.errors import ONE_ITEMS_FAULT, ConversationError
 from xmtp_tee.client.xmtp.member import Member as EnclaveMember
 from xmtp_tee.client.xmtp.models import (
     Consent,
@@ -31,7 +31,6 @@ from xmtp_tee.client.xmtp.node_api import welcome_id
 from xmtp_tee.client.xmtp.streams import stream_messages
 from xmtp_tee.errors import XmtpTeeError
 from xmtp_tee.wire import messages as wire
-from xmtp_tee.wire.errors import FrameTooLargeError
 from xmtp_tee.xmtp.proto.mls_api import WelcomeMessage
 
 log = logging.getLogger("xmtp_tee.client.xmtp")
@@ -135,8 +134,7 @@ class Conversations:
         client, number = self._client, welcome_id(welcome)
         try:
             conversation = self._adopt(await self._join(welcome))
-        except (MemberRefusedError, FrameTooLargeError) as error:
-            # Anybody may send a welcome, also one that is too large for a request to the enclave.
+        except ONE_ITEMS_FAULT as error:
             client.note_refusal(client.installation_id, number, error)
             conversation = None
         client.database.advance(client.installation_id, number)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
 from xmtp_tee.client.xmtp.database import SealedMessage
-from xmtp_tee.client.xmtp.errors import ConversationError, MemberRefusedError
+from xmtp_tee.client.xmtp.errors import ONE_ITEMS_FAULT, ConversationError, MemberRefusedError
 from xmtp_tee.client.xmtp.models import (
     Consent,
     ConversationInfo,
@@ -235,14 +235,17 @@ class Conversation:
             wire.XmtpIncoming(message=each.data, message_id=each.id, sent_ns=each.created_ns)
             for each in page
         )
-        found = await self._ask(
-            wire.XmtpProcess(
-                identity_key_id=self._client.member.key_id,
-                group_id=self.id,
-                messages=tuple(incoming),
-            ),
-            wire.XmtpEvents,
+        operation = wire.XmtpProcess(
+            identity_key_id=self._client.member.key_id,
+            group_id=self.id,
+            messages=tuple(incoming),
         )
+        try:
+            found = await self._ask(operation, wire.XmtpEvents)
+        except ONE_ITEMS_FAULT as error:
+            if len(page) > 1:
+                return await self._answers_to(page[:1])
+            return [wire.XmtpRefused(code=error.code, message=str(error)[:500])]
         if not 0 < len(found.events) <= len(page):
             raise MessageUnexpectedError(
                 "The enclave answered to other messages than were asked about",

@@ -9,10 +9,15 @@ The tree, below the base of :mod:`xmtp_tee.errors`::
     ├── ConversationError              xmtp.conversation
     └── DatabaseError                  xmtp.database
     InvalidEvidenceError               exit 2
+    ├── LogTooShortError               xmtp.log-too-short
     └── MemberRefusedError             xmtp.member-refused
 """
 
+from typing import Final
+
 from xmtp_tee.errors import InvalidEvidenceError, UnavailableError, UsageError
+from xmtp_tee.wire.errors import FrameTooLargeError, MessageFieldInvalidError
+from xmtp_tee.wire.faults import EnclaveInternalError
 
 
 class NetworkUnavailableError(UnavailableError):
@@ -43,3 +48,19 @@ class MemberRefusedError(InvalidEvidenceError):
     """The enclave refused what the network brought, or what was asked, by the rules of MLS or XMTP."""
 
     code = "xmtp.member-refused"
+
+
+class LogTooShortError(InvalidEvidenceError):
+    """The node does not have an inbox's log as far as a welcome or a commit says it goes."""
+
+    code = "xmtp.log-too-short"
+
+
+ONE_ITEMS_FAULT: Final = (
+    MemberRefusedError,
+    LogTooShortError,
+    FrameTooLargeError,
+    MessageFieldInvalidError,
+    EnclaveInternalError,
+)
+"""What one welcome or message of a stranger's can cause. It is skipped, and what comes after it is read."""

@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final, Protocol, TypeVar
 
-from xmtp_tee.client.xmtp.errors import MemberRefusedError, NetworkUnavailableError
+from xmtp_tee.client.xmtp.errors import (
+    LogTooShortError,
+    MemberRefusedError,
+    NetworkUnavailableError,
+)
 from xmtp_tee.client.xmtp.node_api import NodeApi
 from xmtp_tee.wire import messages as wire
 from xmtp_tee.wire.errors import MessageUnexpectedError
+from xmtp_tee.wire.limits import MAX_LOG_ENTRIES, MAX_REQUEST_BODY
+from xmtp_tee.xmtp.proto.identity_api import IdentityUpdateLog
 
 _ATTEMPTS: Final = 260
 """One operation on a group of 250 inboxes may need as many logs."""
+
+_LAGGING: Final = (0.0, 0.5, 1.0, 2.0)
+"""Seconds to wait for a log that reaches as far as a welcome or a commit says, before it counts as a lie."""
+
+_PAGE_BYTES: Final = MAX_REQUEST_BODY - (4 << 10)
+"""Bytes of the entries in one request."""
+
+_ENTRY: Final = 64
+"""Bytes that an entry takes in a request beside its update."""
 
 R = TypeVar("R", bound=wire.Message)
 
@@ -38,7 +53,8 @@ class Member:
         """Carry out an operation; fetch the logs and key packages that it needs on the way.
 
         :raises MemberRefusedError: what the network brought breaks a rule
-        :raises NetworkUnavailableError: the node does not have what is needed
+        :raises LogTooShortError: a log does not reach as far as a member says
+        :raises NetworkUnavailableError: the node does not answer
         """
         for _ in range(_ATTEMPTS):
             result = await self._call(operation)
@@ -67,35 +83,59 @@ class Member:
         if not known:
             return {}
         logs = await self.node.identity_updates(known)
-        for inbox, _ in known:
-            entries = tuple(
-                wire.XmtpLogEntry(sequence_id=entry.sequence_id, update=entry.update or b"")
-                for entry in logs.get(inbox, ())
-            )
+        for inbox, after in known:
+            entries = logs.get(inbox, ())
             if entries or inbox not in self._learned:
-                await self._learn(inbox, entries)
+                await self._bring(inbox, after, entries)
         return {inbox: self._learned[inbox] for inbox, _ in known}
 
-    async def _learn(self, inbox: str, entries: tuple[wire.XmtpLogEntry, ...]) -> None:
-        learned = await self._call(wire.XmtpLearn(inbox_id=inbox, entries=entries))
-        if isinstance(learned, wire.XmtpRefused):
-            raise MemberRefusedError(learned.message, got=learned.code)
-        self._learned[inbox] = learned
+    async def _bring(
+        self, inbox: str, after: int, entries: Sequence[IdentityUpdateLog]
+    ) -> wire.XmtpLearned:
+        """Have the enclave verify the entries of a log that come after a sequence id."""
+        for page in log_pages(entries):
+            answer = await self._learn(inbox, after, page)
+            if isinstance(answer, wire.XmtpNeedsLog):
+                # The enclave has restarted, or has forgotten what it had verified.
+                if answer.known >= after:
+                    raise MessageUnexpectedError("The enclave asks for what it has")
+                logs = await self.node.identity_updates([(inbox, answer.known)])
+                return await self._bring(inbox, answer.known, logs.get(inbox, ()))
+            self._learned[inbox] = answer
+            after = page[-1].sequence_id if page else after
+        return self._learned[inbox]
+
+    async def _learn(
+        self, inbox: str, after: int, entries: tuple[wire.XmtpLogEntry, ...]
+    ) -> wire.XmtpLearned | wire.XmtpNeedsLog:
+        operation = wire.XmtpLearn(
+            identity_key_id=self.key_id, inbox_id=inbox, entries=entries, after=after
+        )
+        answer = await self._call(operation)
+        match answer:
+            case wire.XmtpRefused():
+                raise MemberRefusedError(answer.message, got=answer.code)
+            case wire.XmtpLearned() | wire.XmtpNeedsLog():
+                return answer
+            case _:
+                raise MessageUnexpectedError(
+                    "The enclave answered another question", got=type(answer).__name__
+                )
 
     async def _fetch_log(self, needed: wire.XmtpNeedsLog) -> None:
-        # The enclave may have restarted and forgotten what it had verified.
-        logs = await self.node.identity_updates([(needed.inbox_id, needed.known)])
-        entries = tuple(
-            wire.XmtpLogEntry(sequence_id=entry.sequence_id, update=entry.update or b"")
-            for entry in logs.get(needed.inbox_id, ())
+        """Bring a log as far as it is needed; a node may be a little behind what a member says."""
+        inbox, known = needed.inbox_id, needed.known
+        for patience in _LAGGING:
+            await asyncio.sleep(patience)
+            logs = await self.node.identity_updates([(inbox, known)])
+            known = (await self._bring(inbox, known, logs.get(inbox, ()))).newest
+            if known >= needed.needed:
+                return
+        raise LogTooShortError(
+            "The node does not have an inbox's log as far as a member says it goes",
+            got=f"{inbox} up to {known}",
+            expected=needed.needed,
         )
-        await self._learn(needed.inbox_id, entries)
-        if self._newest(needed.inbox_id) < needed.needed:
-            raise NetworkUnavailableError(
-                "The node does not have an inbox's log as far as it is needed",
-                got=f"{needed.inbox_id} up to {self._newest(needed.inbox_id)}",
-                expected=needed.needed,
-            )
 
     async def _with_key_packages(
         self, operation: wire.Message, needed: wire.XmtpNeedsKeyPackages
@@ -125,3 +165,17 @@ class Member:
     async def _call(self, operation: wire.Message) -> Any:
         # The connection blocks, and takes one request at a time.
         return await asyncio.to_thread(self._enclave.call, operation)
+
+
+def log_pages(entries: Sequence[IdentityUpdateLog]) -> Iterator[tuple[wire.XmtpLogEntry, ...]]:
+    """Yield a log's entries, oldest first, as many at a time as one request carries; at least one page."""
+    page: list[wire.XmtpLogEntry] = []
+    size = 0
+    for entry in sorted(entries, key=lambda each: each.sequence_id):
+        update = entry.update or b""
+        if page and (size + len(update) + _ENTRY > _PAGE_BYTES or len(page) == MAX_LOG_ENTRIES):
+            yield tuple(page)
+            page, size = [], 0
+        page.append(wire.XmtpLogEntry(sequence_id=entry.sequence_id, update=update))
+        size += len(update) + _ENTRY
+    yield tuple(page)

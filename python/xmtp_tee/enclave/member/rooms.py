@@ -34,14 +34,14 @@ if TYPE_CHECKING:
     from xmtp_tee.enclave.records import KeyRecord
 
 MAX_OPEN: Final = 256
-"""Conversations that stay open in memory."""
+"""Conversations that stay open in memory, and installations whose logs do."""
 
 
 class Rooms:
     """Opened conversations, and the identity logs that were verified since the start."""
 
     def __init__(self) -> None:
-        self.logs: Final = IdentityLogs()
+        self._logs: OrderedDict[str, IdentityLogs] = OrderedDict()
         self._open: OrderedDict[tuple[str, bytes], Conversation] = OrderedDict()
 
     # --- installations ----------------------------------------------------------------------------
@@ -84,6 +84,16 @@ class Rooms:
             draft.put_document(_packages_name(record), encoded)
         finally:
             wipe(encoded)
+
+    def logs(self, record: KeyRecord) -> IdentityLogs:
+        """Return the identity logs that were verified for an installation since the start: its own, because
+        who brings them chooses the sequence ids.
+        """
+        found = self._logs.setdefault(record.id, IdentityLogs())
+        self._logs.move_to_end(record.id)
+        while len(self._logs) > MAX_OPEN:
+            self._logs.popitem(last=False)
+        return found
 
     # --- conversations ----------------------------------------------------------------------------
 

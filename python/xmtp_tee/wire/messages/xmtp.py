@@ -14,7 +14,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from xmtp_tee.wire.limits import MAX_INCOMING
+from xmtp_tee.wire.limits import MAX_INCOMING, MAX_LOG_ENTRIES
 from xmtp_tee.wire.messages.base import Address, Bytes32, Count, KeyId, Message
 
 InboxId = Annotated[str, Meta(min_length=64, max_length=64, pattern="^[0-9a-f]*$")]
@@ -67,10 +67,14 @@ class XmtpLogEntry(Message, frozen=True, tag="xmtp-log-entry"):
 
 
 class XmtpLearn(Message, frozen=True, tag="xmtp-learn"):
-    """Bring entries of an inbox's log; each is verified; -> ``XmtpLearned``."""
+    """Bring entries of an inbox's log, for one installation; each is verified; -> ``XmtpLearned``,
+    ``XmtpNeedsLog`` or ``XmtpRefused``. ``after``: the sequence id of the entry before them.
+    """
 
+    identity_key_id: KeyId
     inbox_id: InboxId
-    entries: Annotated[tuple[XmtpLogEntry, ...], Meta(max_length=256)]
+    entries: Annotated[tuple[XmtpLogEntry, ...], Meta(max_length=MAX_LOG_ENTRIES)]
+    after: Count = 0
 
 
 class XmtpFindWelcome(Message, frozen=True, tag="xmtp-find-welcome"):

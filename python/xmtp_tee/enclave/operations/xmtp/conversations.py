@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable
 
 from xmtp_tee.enclave.member.history import HistoryMessage, seal_message
@@ -17,7 +16,7 @@ from xmtp_tee.enclave.operations.xmtp.common import (
     view,
 )
 from xmtp_tee.wire import messages as wire
-from xmtp_tee.xmtp.commit_rules import Participant
+from xmtp_tee.xmtp.commit_rules import InboxAt, Participant
 from xmtp_tee.xmtp.conversation import Conversation
 from xmtp_tee.xmtp.conversation_events import NewMembers
 from xmtp_tee.xmtp.errors import IdentityUpdateRefusedError, KeyPackageInvalidError
@@ -32,15 +31,15 @@ def create(call: Call, operation: wire.XmtpCreate) -> Answer[wire.XmtpConversati
     rooms = call.parts.rooms
 
     def answer() -> wire.XmtpConversation:
-        inbox = installation.inbox_id
+        inbox, logs = installation.inbox_id, rooms.logs(record)
         # Our own log must be known, and must say that this installation belongs.
-        if not rooms.logs.latest(inbox).has_installation(record.public_key):
+        if not logs.latest(inbox).has_installation(record.public_key):
             raise IdentityUpdateRefusedError("The installation is not in its inbox's log yet")
         named = {"group_name": operation.name, "description": operation.description}
         conversation = Conversation.create(
             rooms.key(call, record),
             inbox,
-            rooms.logs.newest(inbox),
+            logs.newest(inbox),
             call.now,
             entropy=entropy_of(call),
             dm_with=operation.dm_with,
@@ -61,7 +60,7 @@ def change_members(
     """Commit to other members, and to following the logs of those who stay."""
     record, _ = installation_of(call, operation.identity_key_id)
     rooms = call.parts.rooms
-    logs = rooms.logs
+    logs = rooms.logs(record)
     conversation = rooms.conversation(call, record, operation.group_id)
     offered = {each.installation: each.key_package for each in operation.key_packages}
 
@@ -108,8 +107,8 @@ def rename(call: Call, operation: wire.XmtpRename) -> Answer[wire.XmtpOutgoing]:
         call,
         operation.identity_key_id,
         operation.group_id,
-        lambda room: room.change_state(
-            change, call.now, inbox_at=call.parts.rooms.logs.at, entropy=entropy_of(call)
+        lambda room, inbox_at: room.change_state(
+            change, call.now, inbox_at=inbox_at, entropy=entropy_of(call)
         ),
     )
 
@@ -120,7 +119,7 @@ def renew_keys(call: Call, operation: wire.XmtpRenewKeys) -> Answer[wire.XmtpOut
         call,
         operation.identity_key_id,
         operation.group_id,
-        lambda room: room.renew(call.now, entropy=entropy_of(call)),
+        lambda room, _: room.renew(call.now, entropy=entropy_of(call)),
     )
 
 
@@ -141,7 +140,7 @@ def send(call: Call, operation: wire.XmtpSend) -> Answer[wire.XmtpOutgoing]:
 
     def answer() -> wire.XmtpOutgoing:
         message, message_id = conversation.send(
-            operation.content, secrets.token_hex(8), entropy=entropy_of(call)
+            operation.content, entropy_of(call)(8).hex(), entropy=entropy_of(call)
         )
         kept = HistoryMessage(
             message_id,
@@ -174,14 +173,17 @@ def list_conversations(
 
 
 def _commit(
-    call: Call, identity_key_id: str, group_id: bytes, make: Callable[[Conversation], bytes]
+    call: Call,
+    identity_key_id: str,
+    group_id: bytes,
+    make: Callable[[Conversation, InboxAt], bytes],
 ) -> Answer[wire.XmtpOutgoing]:
     record, _ = installation_of(call, identity_key_id)
     rooms = call.parts.rooms
     conversation = rooms.conversation(call, record, group_id)
 
     def answer() -> wire.XmtpOutgoing:
-        commit = make(conversation)
+        commit = make(conversation, rooms.logs(record).at)
         with rooms.changed(call, record, conversation):
             return wire.XmtpOutgoing(message=commit)
 

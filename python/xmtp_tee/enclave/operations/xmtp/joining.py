@@ -5,6 +5,7 @@ from __future__ import annotations
 from xmtp_tee.enclave.member.key_packages import KeyPackages
 from xmtp_tee.enclave.operations.call import Call
 from xmtp_tee.enclave.operations.xmtp.common import Answer, installation_of, judged, view
+from xmtp_tee.enclave.purposes import KeyOperation
 from xmtp_tee.wire import messages as wire
 from xmtp_tee.xmtp.conversation import Conversation
 from xmtp_tee.xmtp.errors import WelcomeInvalidError
@@ -17,11 +18,11 @@ from xmtp_tee.xmtp.welcome import OpenedWelcome, WrappedWelcome, follow, unwrap,
 
 def learn(call: Call, operation: wire.XmtpLearn) -> Answer[wire.XmtpLearned]:
     """Verify entries of an inbox's log."""
-    logs = call.parts.rooms.logs
+    logs = call.parts.rooms.logs(call.active(operation.identity_key_id, KeyOperation.MLS))
 
     def answer() -> wire.XmtpLearned:
         entries = [LogEntry(each.sequence_id, each.update) for each in operation.entries]
-        logs.extend(operation.inbox_id, entries)
+        logs.extend(operation.inbox_id, entries, after=operation.after)
         newest = logs.newest(operation.inbox_id)
         if not newest:
             return wire.XmtpLearned(newest=0, installations=())
@@ -59,7 +60,7 @@ def join(call: Call, operation: wire.XmtpJoin) -> Answer[wire.XmtpConversation]:
         with rooms.key_packages(call, record) as packages:
             package, opened = _opened(packages, message, operation.pointed)
             conversation = Conversation.join(
-                opened.welcome, package, rooms.key(call, record), rooms.logs.at, call.now
+                opened.welcome, package, rooms.key(call, record), rooms.logs(record).at, call.now
             )
         if conversation.id in dict(installation.groups):
             _require_behind(rooms.conversation(call, record, conversation.id), conversation)
@@ -73,7 +74,7 @@ def join(call: Call, operation: wire.XmtpJoin) -> Answer[wire.XmtpConversation]:
 
 def _require_behind(left: Conversation, joined: Conversation) -> None:
     """Refuse to join a group anew that we are in, or by a welcome of before we left it: keys of that epoch have been
-    used.
+    used. Refuse another conversation, of another type or creator, under its id.
 
     :raises WelcomeInvalidError: if so
     """
@@ -84,6 +85,16 @@ def _require_behind(left: Conversation, joined: Conversation) -> None:
             "A welcome is of before the installation left the group",
             got=f"epoch {joined.epoch}",
             expected=f"more than {left.epoch}",
+        )
+    was, is_now = left.state, joined.state
+    if (was.conversation_type, was.creator, was.dm_members) != (
+        is_now.conversation_type,
+        is_now.creator,
+        is_now.dm_members,
+    ):
+        raise WelcomeInvalidError(
+            "A welcome leads to another conversation under the id of one that was left",
+            got=left.id.hex(),
         )
 
 

@@ -20,6 +20,7 @@ from xmtp_tee.enclave.operations.xmtp.common import (
 )
 from xmtp_tee.mls.errors import MlsError
 from xmtp_tee.wire import messages as wire
+from xmtp_tee.xmtp.commit_rules import InboxAt
 from xmtp_tee.xmtp.conversation import Conversation
 from xmtp_tee.xmtp.conversation_events import (
     ConversationEvent,
@@ -47,7 +48,9 @@ def process(call: Call, operation: wire.XmtpProcess) -> wire.XmtpEvents | wire.X
     before = conversation.counter
     with rooms.whole_or_not(record, group_id):
         try:
-            answers = _read(call, conversation, installation, operation.messages)
+            answers = _read(
+                call, conversation, installation, operation.messages, rooms.logs(record).at
+            )
         except IdentityLogMissingError as error:
             return needs_log(error)
         if conversation.counter != before:
@@ -76,13 +79,13 @@ def _read(
     conversation: Conversation,
     installation: Installation,
     messages: Sequence[wire.XmtpIncoming],
+    inbox_at: InboxAt,
 ) -> list[wire.XmtpEvent | wire.XmtpRefused]:
     """Return the answers to the messages, up to the first that needs a log.
 
     :raises IdentityLogMissingError: the very first does; nothing has changed
     """
     answers: list[wire.XmtpEvent | wire.XmtpRefused] = []
-    inbox_at = call.parts.rooms.logs.at
     for incoming in messages:
         try:
             event = conversation.process(incoming.message, inbox_at, call.now)

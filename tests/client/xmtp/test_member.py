@@ -1,0 +1,268 @@
+"""The client between an enclave in the test's own process and a node that is scripted."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("grpc", reason="grpcio is not installed")
+
+from tests.enclave.member_support import (
+    SEQUENCE,
+    Installation,
+    as_stored,
+    founded_by,
+    invitation,
+    removal,
+    smuggled,
+)
+from tests.enclave.operating import Desk
+from tests.enclave.support import NOW
+from tests.xmtp.conversation_support import User
+from tests.xmtp.identity_support import InstallationActor, WalletActor, add, update
+from xmtp_tee.client.xmtp import member as member_module
+from xmtp_tee.client.xmtp.client import XmtpClient
+from xmtp_tee.client.xmtp.database import Database
+from xmtp_tee.client.xmtp.errors import LogTooShortError, MemberRefusedError
+from xmtp_tee.client.xmtp.member import Member, log_pages
+from xmtp_tee.wire import messages as wire
+from xmtp_tee.wire.codec import encode_body
+from xmtp_tee.wire.errors import FrameTooLargeError
+from xmtp_tee.wire.limits import MAX_LOG_ENTRIES, MAX_REQUEST_BODY
+from xmtp_tee.xmtp.identity_logs import IdentityLogs
+from xmtp_tee.xmtp.proto.identity_api import IdentityUpdateLog
+from xmtp_tee.xmtp.proto.mls_api import WelcomeMessage, WelcomeMessageInput
+
+
+@dataclass
+class OverDesk:
+    """A connection to the enclave of a desk: what is too long for a frame does not get through."""
+
+    desk: Desk
+
+    def call(self, operation: wire.Operation) -> Any:
+        size = len(encode_body(operation))
+        if size > MAX_REQUEST_BODY - 256:
+            raise FrameTooLargeError("A message is too long", got=size)
+        return self.desk.enclave.handle(operation, self.desk.now)
+
+
+class NearMember(Member):
+    """Asks on the spot: the desk's store belongs to the test's own thread."""
+
+    async def _call(self, operation: wire.Message) -> Any:
+        return self._enclave.call(operation)
+
+
+@dataclass
+class ScriptedNode:
+    """A node that has what the test puts there."""
+
+    logs: dict[str, list[IdentityUpdateLog]] = field(default_factory=dict)
+    waiting: list[WelcomeMessage] = field(default_factory=list)
+    packages: list[bytes] = field(default_factory=list)
+    asked: int = 0
+
+    async def identity_updates(
+        self, after: Sequence[tuple[str, int]]
+    ) -> dict[str, tuple[IdentityUpdateLog, ...]]:
+        self.asked += 1
+        return {
+            inbox: tuple(e for e in self.logs.get(inbox, []) if e.sequence_id > known)
+            for inbox, known in after
+        }
+
+    async def welcomes(self, topic: bytes, after: int) -> list[WelcomeMessage]:
+        return [each for each in self.waiting if each.v1 is not None and each.v1.id > after]
+
+    async def upload_key_package(self, package: bytes) -> None:
+        self.packages.append(package)
+
+    def has(self, inbox: str, sequence: int, encoded: bytes) -> None:
+        entry = IdentityUpdateLog(sequence_id=sequence, server_timestamp_ns=1, update=encoded)
+        self.logs.setdefault(inbox, []).append(entry)
+
+    def invites(self, welcome: WelcomeMessageInput) -> None:
+        stored = as_stored(welcome)
+        assert stored.v1 is not None
+        object.__setattr__(stored.v1, "id", len(self.waiting) + 1)
+        self.waiting.append(stored)
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(member_module, "_LAGGING", (0.0, 0.0, 0.0))
+
+
+@pytest.fixture
+def desk() -> Iterator[Desk]:
+    folder = Path(tempfile.mkdtemp(prefix="xt-"))
+    opened = Desk(folder / "keys.sqlite")
+    yield opened
+    opened.close()
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def ours(desk: Desk) -> Installation:
+    return Installation(desk, IdentityLogs())
+
+
+@pytest.fixture
+def node(ours: Installation) -> ScriptedNode:
+    made = ScriptedNode()
+    made.has(ours.inbox_id, SEQUENCE, ours.update)
+    return made
+
+
+@pytest.fixture
+def peer(ours: Installation, node: ScriptedNode) -> User:
+    user = User("peer", ours.logs, NOW)
+    node.has(user.inbox_id, user.sequence_id, user.entry)
+    return user
+
+
+@pytest.fixture
+def client(desk: Desk, ours: Installation, node: ScriptedNode) -> XmtpClient:
+    member = NearMember(OverDesk(desk), node, ours.key.id)  # type: ignore[arg-type]
+    database = Database(":memory:", ours.key.public_key)
+    assert ours.wallet.owner is not None
+    return XmtpClient(
+        member, ours.inbox_id, ours.key.public_key, ours.wallet.owner, ours.wallet.id, database
+    )
+
+
+# --- logs -----------------------------------------------------------------------------------------
+
+
+def entries(*sizes: int) -> list[IdentityUpdateLog]:
+    return [
+        IdentityUpdateLog(sequence_id=number, server_timestamp_ns=1, update=bytes(size))
+        for number, size in enumerate(sizes, 1)
+    ]
+
+
+def test_a_log_travels_in_as_many_requests_as_it_takes() -> None:
+    pages = list(log_pages(entries(*[MAX_REQUEST_BODY * 2 // 5] * 5)))
+    assert [len(page) for page in pages] == [2, 2, 1]
+    assert [each.sequence_id for page in pages for each in page] == [1, 2, 3, 4, 5]
+    for page in pages:
+        operation = wire.XmtpLearn(identity_key_id="k" * 64, inbox_id="0" * 64, entries=page)
+        assert len(encode_body(operation)) < MAX_REQUEST_BODY - 1024
+
+
+def test_a_log_of_many_small_entries_keeps_the_number_in_a_request() -> None:
+    assert [len(page) for page in log_pages(entries(*[1] * (MAX_LOG_ENTRIES + 1)))] == [
+        MAX_LOG_ENTRIES,
+        1,
+    ]
+
+
+def test_an_empty_log_is_one_empty_page_and_a_long_entry_a_page_of_its_own() -> None:
+    assert list(log_pages([])) == [()]
+    assert [len(page) for page in log_pages(entries(1, 2 * MAX_REQUEST_BODY, 1))] == [1, 1, 1]
+
+
+def test_entries_go_in_the_order_of_their_ids() -> None:
+    [page] = log_pages(list(reversed(entries(1, 2, 3))))
+    assert [each.sequence_id for each in page] == [1, 2, 3]
+
+
+def test_an_enclave_that_has_forgotten_gets_the_log_from_its_beginning(
+    desk: Desk, client: XmtpClient, node: ScriptedNode, peer: User
+) -> None:
+    first = asyncio.run(client.member.learn([peer.inbox_id]))
+    assert first[peer.inbox_id].installations == (peer.key.public,)
+    desk.restart()
+    second = InstallationActor("peer's second")
+    node.has(
+        peer.inbox_id,
+        30,
+        update(peer.inbox_id, add(second, by=WalletActor("peer's wallet"))).encode(),
+    )
+    learned = asyncio.run(client.member.learn([peer.inbox_id]))
+    assert set(learned[peer.inbox_id].installations) == {peer.key.public, second.public_key}
+
+
+def test_a_log_that_is_another_than_before_is_refused(
+    client: XmtpClient, node: ScriptedNode, peer: User
+) -> None:
+    asyncio.run(client.member.learn([peer.inbox_id]))
+    node.has(peer.inbox_id, 30, peer.entry)
+    with pytest.raises(MemberRefusedError):
+        asyncio.run(client.member.learn([peer.inbox_id]))
+
+
+# --- welcomes -------------------------------------------------------------------------------------
+
+
+def test_attack_a_welcome_names_a_sequence_id_that_no_log_reaches(
+    client: XmtpClient, ours: Installation, node: ScriptedNode, peer: User
+) -> None:
+    theirs = founded_by(peer)
+    node.invites(smuggled(theirs, ours, **{peer.inbox_id: 1 << 40}))
+    node.invites(invitation(founded_by(peer), ours))
+    [joined] = asyncio.run(client.conversations.sync())
+    assert joined.info.is_active
+    [(_, number, error)] = client.refusals
+    assert number == 1
+    assert isinstance(error, LogTooShortError)
+    # The enclave asked once, and the node was asked a bounded number of times; then it is over.
+    assert node.asked < 12
+    before = node.asked
+    assert asyncio.run(client.conversations.sync()) == []
+    assert node.asked == before
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"x": 1}, {"00" * 32: 1 << 63}, {"00" * 32: 5}],
+    ids=["an inbox x", "a sequence id of 64 bits", "an inbox that does not exist"],
+)
+def test_attack_a_welcome_whose_membership_leads_nowhere_is_skipped(
+    client: XmtpClient, ours: Installation, node: ScriptedNode, peer: User, fields: dict[str, int]
+) -> None:
+    node.invites(smuggled(founded_by(peer), ours, **fields))
+    node.invites(invitation(founded_by(peer), ours))
+    assert len(asyncio.run(client.conversations.sync())) == 1
+    assert [number for _, number, _ in client.refusals] == [1]
+    assert len(asyncio.run(client.conversations.list())) == 1
+
+
+def test_attack_a_welcome_is_longer_than_the_enclave_reads(
+    client: XmtpClient, ours: Installation, node: ScriptedNode, peer: User
+) -> None:
+    theirs = founded_by(peer)
+    state = theirs.state.with_attribute("padding", "x" * (MAX_REQUEST_BODY + 1))
+    theirs.process(
+        theirs.change_state(lambda _: state, NOW, inbox_at=ours.logs.at, entropy=os.urandom),
+        ours.logs.at,
+        NOW,
+    )
+    node.invites(smuggled(theirs, ours))
+    node.invites(invitation(founded_by(peer), ours))
+    assert len(asyncio.run(client.conversations.sync())) == 1
+    [(_, _, error)] = client.refusals
+    assert isinstance(error, FrameTooLargeError)
+
+
+def test_whoever_is_added_again_shows_the_conversation_as_it_is(
+    client: XmtpClient, ours: Installation, node: ScriptedNode, peer: User
+) -> None:
+    theirs = founded_by(peer)
+    node.invites(invitation(theirs, ours))
+    [joined] = asyncio.run(client.conversations.sync())
+    ours.process(joined.id, removal(theirs, ours))
+    node.invites(invitation(theirs, ours, cursor=60))
+    [again] = asyncio.run(client.conversations.sync())
+    assert again is joined
+    assert (again.info.is_active, again.info.epoch) == (True, theirs.epoch)
+    assert client.joined_at(again.id) == 60
