@@ -44,6 +44,7 @@ from xmtp_tee.xmtp.conversation_events import (
 from xmtp_tee.xmtp.errors import (
     CommitRefusedError,
     ContentInvalidError,
+    DroppedCommitError,
     IdentityLogMissingError,
     KeyPackageInvalidError,
     SenderUnfoundedError,
@@ -194,6 +195,33 @@ def test_a_removed_member_neither_reads_nor_writes(
         say(theirs, "hello?")
     with pytest.raises(MlsError):
         theirs.process(say(ours, "without you"), logs.at, NOW)
+
+
+def test_a_dropped_commit_that_comes_back_is_reported_and_changes_nothing(
+    founder: User, member: User, logs: IdentityLogs
+) -> None:
+    ours = found(founder)
+    bring_in(ours, member, logs)
+    dropped = ours.renew(NOW, entropy=os.urandom)
+    ours.discard_commit()
+    again = Conversation.restore(ours.save(), founder.key, least_counter=ours.counter)
+    counter = again.counter
+    with pytest.raises(DroppedCommitError):
+        again.process(dropped, logs.at, NOW)
+    assert again.counter == counter
+
+
+def test_a_dropped_commit_that_comes_too_late_is_only_stale(
+    founder: User, member: User, logs: IdentityLogs
+) -> None:
+    ours = found(founder)
+    bring_in(ours, member, logs)
+    dropped = ours.renew(NOW, entropy=os.urandom)
+    ours.discard_commit()
+    committed(ours, ours.renew(NOW, entropy=os.urandom), logs)
+    with pytest.raises(WrongEpochError):
+        ours.process(dropped, logs.at, NOW)
+    assert Conversation.restore(ours.save(), founder.key, least_counter=0)._dropped == frozenset()
 
 
 # --- attacks by members ---------------------------------------------------------------------------

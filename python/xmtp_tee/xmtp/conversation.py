@@ -11,6 +11,7 @@ Rule 4: a message that needs an inbox's log raises ``IdentityLogMissingError``. 
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
@@ -55,6 +56,7 @@ from xmtp_tee.xmtp.conversation_state import SavedConversation, decode, encode
 from xmtp_tee.xmtp.errors import (
     CommitRefusedError,
     ContentInvalidError,
+    DroppedCommitError,
     SenderUnfoundedError,
     WelcomeInvalidError,
     WelcomesTooLargeError,
@@ -119,11 +121,13 @@ class Conversation:
         welcoming: tuple[Welcoming, ...] = (),
         renew_first: bool = False,
         impostors: Mapping[Participant, int] = MappingProxyType({}),
+        dropped: frozenset[bytes] = frozenset(),
     ) -> None:
         self._group = group
         self._welcoming = welcoming
         self._renew_first = renew_first
         self._impostors = impostors
+        self._dropped = dropped
 
     def __repr__(self) -> str:
         return f"<Conversation {self.id.hex()} at epoch {self._group.epoch}>"
@@ -231,6 +235,7 @@ class Conversation:
             welcoming=saved.welcoming,
             renew_first=saved.renew_first,
             impostors=saved.impostors,
+            dropped=saved.dropped,
         )
 
     def save(self) -> bytes:
@@ -242,7 +247,9 @@ class Conversation:
         group = self._group.save()
         try:
             return encode(
-                SavedConversation(group, self._welcoming, self._renew_first, self._impostors)
+                SavedConversation(
+                    group, self._welcoming, self._renew_first, self._impostors, self._dropped
+                )
             )
         finally:
             wipe(group)
@@ -304,6 +311,7 @@ class Conversation:
         A member's message that cannot be shown is an event too, :class:`MessageRefused`: its key is used up.
 
         :raises IdentityLogMissingError: a log is needed first
+        :raises DroppedCommitError: others go on by a commit of ours that was dropped, and we cannot
         :raises MlsError, XmtpDataError: the message breaks a rule; the group goes on without it
         """
         reviewed: list[tuple[ValidatedCommit, frozenset[Participant]]] = []
@@ -316,8 +324,14 @@ class Conversation:
 
         try:
             event = self._group.process(message, now=now, review=review)
-        except OwnMessageError:
+        except OwnMessageError as error:
+            if _digest(message) in self._dropped:
+                raise DroppedCommitError(
+                    "A commit of ours that was dropped has come back", got=f"epoch {self.epoch}"
+                ) from error
             return Nothing()
+        if isinstance(event, CommitApplied):
+            self._dropped = frozenset()
         match event:
             case ApplicationMessage():
                 return self._received(event)
@@ -471,7 +485,12 @@ class Conversation:
         return self._commit(intent, now, (), inbox_at, entropy=entropy)
 
     def discard_commit(self) -> None:
-        """Forget our own commit that waits, and the welcomes that it owed."""
+        """Forget our own commit that waits, and the welcomes that it owed.
+
+        WARNING: if it comes back as the one that wins, its epoch is out of our reach. Only its hash is kept.
+        """
+        if self._group.pending_commit is not None:
+            self._dropped |= {_digest(self._group.pending_commit)}
         self._group.discard()
         self._welcoming = ()
 
@@ -588,6 +607,10 @@ def _facts(effect: CommitEffect, before: dict[int, LeafNode]) -> CommitFacts:
         after=GroupState.decode(_by_type(effect.extensions)),
         installations=frozenset(member.installation for member in members.values()),
     )
+
+
+def _digest(commit: bytes) -> bytes:
+    return hashlib.sha256(commit).digest()
 
 
 def _by_type(extensions: Extensions) -> dict[int, bytes]:

@@ -25,12 +25,15 @@ _GROUP: Final = 2
 
 @dataclass(frozen=True, slots=True)
 class SavedConversation:
-    """What is saved. ``impostors``: with the newest epoch in which each was a member."""
+    """What is saved. ``impostors``: with the newest epoch in which each was a member.
+    ``dropped``: hashes of commits of ours, of this epoch.
+    """
 
     group: bytes = field(repr=False)
     welcoming: tuple[Welcoming, ...]
     renew_first: bool
     impostors: Mapping[Participant, int]
+    dropped: frozenset[bytes]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +59,7 @@ class _Saved(Message):
     welcome: bytes = octets(4)
     welcoming: tuple[_Welcoming, ...] = message(5, _Welcoming, repeated=True)
     impostors: tuple[_Impostor, ...] = message(6, _Impostor, repeated=True)
+    dropped: tuple[bytes, ...] = octets(7, repeated=True)
 
 
 def encode(saved: SavedConversation) -> bytes:
@@ -80,6 +84,7 @@ def encode(saved: SavedConversation) -> bytes:
             _Impostor(inbox_id=each.inbox_id, installation=each.installation, epoch=epoch)
             for each, epoch in saved.impostors.items()
         ),
+        dropped=tuple(sorted(saved.dropped)),
     ).encode()
     prefix = prefix_of(_GROUP, len(saved.group))
     size = len(rest) + len(prefix) + len(saved.group)
@@ -120,4 +125,5 @@ def decode(data: bytes) -> SavedConversation:
         ),
         saved.renew_first,
         {Participant(each.inbox_id, each.installation): each.epoch for each in saved.impostors},
+        frozenset(saved.dropped),
     )

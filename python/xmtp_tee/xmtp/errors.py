@@ -15,6 +15,7 @@ The tree, below the base of :mod:`xmtp_tee.errors`::
         ├── CommitRefusedError              xmtp.commit-refused
         ├── WelcomesTooLargeError           xmtp.welcomes-too-large
         ├── ContentInvalidError             xmtp.content-invalid
+        ├── DroppedCommitError              xmtp.dropped-commit
         ├── SenderUnfoundedError            xmtp.sender-unfounded
         └── StateTooLargeError              xmtp.state-too-large
 """
@@ -106,6 +107,12 @@ class ContentInvalidError(XmtpDataError):
     """A message's plaintext, or the content inside it, cannot be read."""
 
     code = "xmtp.content-invalid"
+
+
+class DroppedCommitError(XmtpDataError):
+    """A commit of our own that was dropped came back and counts: the others are in an epoch that we cannot reach."""
+
+    code = "xmtp.dropped-commit"
 
 
 class SenderUnfoundedError(XmtpDataError):

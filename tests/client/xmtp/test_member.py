@@ -28,10 +28,17 @@ from tests.enclave.operating import Desk
 from tests.enclave.support import NOW
 from tests.xmtp.conversation_support import User
 from tests.xmtp.identity_support import InstallationActor, WalletActor, add, update
+from xmtp_tee.client.xmtp import conversation as conversation_module
 from xmtp_tee.client.xmtp import member as member_module
 from xmtp_tee.client.xmtp.client import XmtpClient
+from xmtp_tee.client.xmtp.conversation import Conversation
 from xmtp_tee.client.xmtp.database import Database
-from xmtp_tee.client.xmtp.errors import LogTooShortError, MemberRefusedError
+from xmtp_tee.client.xmtp.errors import (
+    LogTooShortError,
+    MemberRefusedError,
+    NetworkRefusedError,
+    NetworkUnavailableError,
+)
 from xmtp_tee.client.xmtp.member import Member, log_pages
 from xmtp_tee.wire import messages as wire
 from xmtp_tee.wire.codec import encode_body
@@ -39,7 +46,12 @@ from xmtp_tee.wire.errors import FrameTooLargeError
 from xmtp_tee.wire.limits import MAX_LOG_ENTRIES, MAX_REQUEST_BODY
 from xmtp_tee.xmtp.identity_logs import IdentityLogs
 from xmtp_tee.xmtp.proto.identity_api import IdentityUpdateLog
-from xmtp_tee.xmtp.proto.mls_api import WelcomeMessage, WelcomeMessageInput
+from xmtp_tee.xmtp.proto.mls_api import (
+    GroupMessageInputV1,
+    GroupMessageV1,
+    WelcomeMessage,
+    WelcomeMessageInput,
+)
 
 
 @dataclass
@@ -70,6 +82,12 @@ class ScriptedNode:
     waiting: list[WelcomeMessage] = field(default_factory=list)
     packages: list[bytes] = field(default_factory=list)
     asked: int = 0
+    messages: list[GroupMessageV1] = field(default_factory=list)
+    hidden: int = 0
+    """So many queries do not show what was published last."""
+    refuses: bool = False
+    welcomed: list[WelcomeMessageInput] = field(default_factory=list)
+    key_packages_of: dict[bytes, bytes] = field(default_factory=dict)
 
     async def identity_updates(
         self, after: Sequence[tuple[str, int]]
@@ -86,6 +104,29 @@ class ScriptedNode:
     async def upload_key_package(self, package: bytes) -> None:
         self.packages.append(package)
 
+    async def inbox_ids(self, addresses: Sequence[str]) -> list[str | None]:
+        return [None for _ in addresses]
+
+    async def key_packages(self, installations: Sequence[bytes]) -> list[bytes | None]:
+        return [self.key_packages_of.get(each) for each in installations]
+
+    async def send_group_messages(self, messages: Sequence[GroupMessageInputV1]) -> None:
+        if self.refuses:
+            raise NetworkRefusedError("The node refused SendGroupMessages")
+        for each in messages:
+            number = len(self.messages) + 1
+            self.messages.append(GroupMessageV1(id=number, created_ns=number, data=each.data))
+
+    async def group_messages(self, group_id: bytes, after: int) -> list[GroupMessageV1]:
+        shown = self.messages
+        if self.hidden:
+            self.hidden -= 1
+            shown = shown[:-1]
+        return [each for each in shown if each.id > after]
+
+    async def send_welcomes(self, welcomes: Sequence[WelcomeMessageInput]) -> None:
+        self.welcomed += welcomes
+
     def has(self, inbox: str, sequence: int, encoded: bytes) -> None:
         entry = IdentityUpdateLog(sequence_id=sequence, server_timestamp_ns=1, update=encoded)
         self.logs.setdefault(inbox, []).append(entry)
@@ -100,6 +141,7 @@ class ScriptedNode:
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(member_module, "_LAGGING", (0.0, 0.0, 0.0))
+    monkeypatch.setattr(conversation_module, "_SHOWN_WITHIN", (0.0, 0.0, 0.0))
 
 
 @pytest.fixture
@@ -266,3 +308,69 @@ def test_whoever_is_added_again_shows_the_conversation_as_it_is(
     assert again is joined
     assert (again.info.is_active, again.info.epoch) == (True, theirs.epoch)
     assert client.joined_at(again.id) == 60
+
+
+# --- commits --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def group(client: XmtpClient, node: ScriptedNode, peer: User) -> Conversation:
+    """A conversation of ours, with the peer in it."""
+    node.key_packages_of[peer.key.public] = peer.package.encoded
+    made = asyncio.run(client.conversations.new_group([peer.inbox_id], name="ours"))
+    assert len(node.welcomed) == 1
+    return made
+
+
+def test_a_commit_that_the_node_shows_late_is_waited_for(
+    group: Conversation, node: ScriptedNode, client: XmtpClient
+) -> None:
+    epoch, published = group.info.epoch, len(node.messages)
+    node.hidden = 2
+    asyncio.run(group.rename("late"))
+    assert (group.info.name, group.info.epoch) == ("late", epoch + 1)
+    assert len(node.messages) == published + 1
+    assert client.refusals == []
+
+
+def test_a_commit_that_the_node_shows_after_we_gave_up_still_counts(
+    group: Conversation, node: ScriptedNode, client: XmtpClient
+) -> None:
+    epoch = group.info.epoch
+    node.hidden = 4
+    with pytest.raises(NetworkUnavailableError, match="does not show it yet"):
+        asyncio.run(group.rename("late"))
+    asyncio.run(group.rename("later"))
+    assert (group.info.name, group.info.epoch) == ("later", epoch + 2)
+    assert client.refusals == []
+
+
+def test_a_commit_that_never_reached_the_node_is_made_again_by_the_next_run(
+    group: Conversation, node: ScriptedNode, ours: Installation
+) -> None:
+    epoch = group.info.epoch
+    ours.ask(wire.XmtpOutgoing, wire.XmtpRename, group_id=group.id, name="lost")
+    asyncio.run(group.rename("again"))
+    assert (group.info.name, group.info.epoch) == ("again", epoch + 1)
+
+
+def test_a_dropped_commit_that_the_node_shows_after_all_is_noted(
+    group: Conversation, node: ScriptedNode, ours: Installation, client: XmtpClient
+) -> None:
+    left = ours.ask(wire.XmtpOutgoing, wire.XmtpRename, group_id=group.id, name="left")
+    ours.ask(wire.XmtpConversation, wire.XmtpDropCommit, group_id=group.id)
+    asyncio.run(node.send_group_messages([GroupMessageInputV1(data=left.message)]))
+    asyncio.run(group.sync())
+    [(_, _, error)] = client.refusals
+    assert error.got == "xmtp.dropped-commit"
+
+
+def test_a_commit_that_the_node_refuses_is_dropped_and_the_next_one_goes_through(
+    group: Conversation, node: ScriptedNode
+) -> None:
+    node.refuses = True
+    with pytest.raises(NetworkRefusedError):
+        asyncio.run(group.rename("refused"))
+    node.refuses = False
+    asyncio.run(group.rename("taken"))
+    assert group.info.name == "taken"

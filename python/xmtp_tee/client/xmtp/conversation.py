@@ -8,7 +8,13 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
 from xmtp_tee.client.xmtp.database import SealedMessage
-from xmtp_tee.client.xmtp.errors import ONE_ITEMS_FAULT, ConversationError, MemberRefusedError
+from xmtp_tee.client.xmtp.errors import (
+    ONE_ITEMS_FAULT,
+    ConversationError,
+    MemberRefusedError,
+    NetworkRefusedError,
+    NetworkUnavailableError,
+)
 from xmtp_tee.client.xmtp.models import (
     Consent,
     ConversationInfo,
@@ -42,6 +48,9 @@ _TOO_LARGE: Final = f"The message is longer than the {MAX_MESSAGE} bytes that th
 
 _ATTEMPTS: Final = 5
 """How often a commit is made anew when others' commits win."""
+
+_SHOWN_WITHIN: Final = (0.0, 0.1, 0.4, 1.0, 2.0, 4.0)
+"""Seconds to wait, again and again, for a commit of ours that the node does not show yet."""
 
 _NEWCOMERS: Final = 30
 """Inboxes that one commit brings in."""
@@ -335,24 +344,40 @@ class Conversation:
             await self._commit_locked(make)
 
     async def _commit_locked(self, make: Callable[[], wire.Message]) -> None:
-        """Make a commit, publish it, and read on until it has won; make it anew when another has."""
-        self._require_active()
+        """Make a commit, publish it, and read on until it has won; make it anew when another has.
+
+        :raises ConversationError: we are no member, or others' commits win every time
+        :raises NetworkUnavailableError: the node does not show the commit; it is waited for the next time
+        """
         for _ in range(_ATTEMPTS):
-            await self._read_new()
-            if (await self._look()).has_pending_commit:
-                # Left from an earlier run: it never came back, so it never reached the node.
+            if not await self._is_settled():
+                # Left from an earlier attempt, and it has not come back since: it never reached the node.
                 await self._drop_commit()
+            self._require_active()
             self._has_won = False
             outgoing = await self._ask(make(), wire.XmtpOutgoing)
-            await self._publish(outgoing.message)
-            await self._read_new()
+            try:
+                await self._publish(outgoing.message)
+            except NetworkRefusedError:
+                await self._drop_commit()
+                raise
+            if not await self._is_settled():
+                # The node has it: whoever dropped it here would be left behind once it shows.
+                raise NetworkUnavailableError("The node took our commit, and does not show it yet")
             if self._has_won:
-                await self._look()
                 return
-            await self._drop_commit()
         raise ConversationError(
             "Others' commits overtook ours every time", got=f"{_ATTEMPTS} attempts"
         )
+
+    async def _is_settled(self) -> bool:
+        """Read on until no commit of ours waits, because it came back or another won; False if it still does."""
+        for patience in _SHOWN_WITHIN:
+            await asyncio.sleep(patience)
+            await self._read_new()
+            if not (await self._look()).has_pending_commit:
+                return True
+        return False
 
     async def _drop_commit(self) -> None:
         await self._ask(
