@@ -20,11 +20,14 @@ from tests.enclave.operating import Desk
 from tests.enclave.support import NOW
 from tests.xmtp.conversation_support import User, bring_in_as, say
 from xmtp_tee.mls.proposals import GroupContextExtensions
+from xmtp_tee.policy.document import WalletRules
 from xmtp_tee.wire import messages as wire
 from xmtp_tee.wire.faults import OperationNotAllowedError
+from xmtp_tee.wire.refusals import KeyDestroyedError, SigningRefusedError, XmtpNotFoundError
 from xmtp_tee.xmtp.conversation import GROUP_ID_SIZE, Conversation
 from xmtp_tee.xmtp.conversation_state import MAX_STATE
 from xmtp_tee.xmtp.identity_logs import IdentityLogs
+from xmtp_tee.xmtp.key_packages import read_key_package
 
 
 @pytest.fixture
@@ -336,3 +339,88 @@ def test_entries_behind_what_is_known_are_answered_by_what_is_needed(ours: Insta
 def test_nobody_learns_for_a_key_that_is_no_installations(desk: Desk, ours: Installation) -> None:
     with pytest.raises(OperationNotAllowedError):
         desk.ask(wire.XmtpLearn(identity_key_id=ours.wallet.id, inbox_id="00" * 32, entries=()))
+
+
+# --- registration ---------------------------------------------------------------------------------
+
+
+def registration(ours: Installation, **fields: Any) -> wire.XmtpRegister:
+    return wire.XmtpRegister(
+        wallet_key_id=ours.wallet.id,
+        identity_key_id=ours.key.id,
+        **({"inbox_exists": True} | fields),
+    )
+
+
+def test_an_installation_of_one_inbox_is_not_registered_with_another(
+    desk: Desk, ours: Installation
+) -> None:
+    with pytest.raises(SigningRefusedError, match="installation of another inbox"):
+        desk.ask(registration(ours, nonce=2, inbox_exists=False))
+    again = desk.ask(registration(ours), wire.XmtpRegistration)
+    assert again.inbox_id == ours.inbox_id
+    package = read_key_package(again.key_package, ours.key.public_key, NOW)
+    assert package.participant.inbox_id == ours.inbox_id
+
+
+@pytest.mark.parametrize("who", ["wallet", "installation"])
+def test_a_registration_that_the_policy_refuses_leaves_nothing(desk: Desk, who: str) -> None:
+    wallet = desk.make("wallet")
+    assert wallet.owner is not None
+    key = desk.identity(wallet.owner)
+    # The budget is one text, and one of the two keys has signed it.
+    spent = wallet if who == "wallet" else key
+    registered = wire.XmtpRegister(
+        wallet_key_id=wallet.id, identity_key_id=key.id, inbox_exists=False
+    )
+    desk.change(wallet=WalletRules(maximum_identity_updates=1))
+    store = desk.enclave._parts.store
+    record = store.get(spent.id)
+    assert record is not None
+    with store.mutation() as draft:
+        draft.replace(msgspec.structs.replace(record, identity_updates=1))
+    desk.restart()
+    with pytest.raises(SigningRefusedError, match="as many identity updates"):
+        desk.ask(registered)
+    with pytest.raises(XmtpNotFoundError):
+        desk.ask(wire.XmtpListConversations(identity_key_id=key.id))
+    found = [desk.enclave._parts.store.get(each.id) for each in (wallet, key)]
+    assert [each.identity_updates for each in found if each] == [who == "wallet", who != "wallet"]
+
+
+# --- the end of a key -----------------------------------------------------------------------------
+
+
+def documents(desk: Desk) -> int:
+    """How many there are on disk."""
+    return len(list(desk.enclave._parts.store._rows.documents()))
+
+
+def test_a_destroyed_key_leaves_no_document_and_no_open_conversation(
+    desk: Desk, ours: Installation, theirs: Conversation, group_id: bytes, peer: User
+) -> None:
+    assert hears(ours, group_id, theirs, "a page that is kept")
+    ours.join(invitation(founded_by(peer), ours))
+    rooms = desk.enclave._parts.rooms
+    before = documents(desk)
+    assert ours.key.id in {key for key, _ in rooms._open}
+    desk.ask(wire.DeleteKey(key_id=ours.key.id))
+    desk.now += 400 * 86_400
+    desk.ask(wire.DestroyKey(key_id=ours.key.id))
+    # Two conversations, the last page of one, the key packages, and the installation itself.
+    assert documents(desk) == before - 5
+    assert not rooms._open
+    assert not rooms._logs
+    desk.restart()
+    with pytest.raises(KeyDestroyedError):
+        ours.look(group_id)
+
+
+def test_the_end_of_one_key_is_not_the_end_of_anothers_conversations(
+    desk: Desk, ours: Installation, theirs: Conversation, group_id: bytes, logs: IdentityLogs
+) -> None:
+    other = Installation(desk, logs)
+    desk.ask(wire.DeleteKey(key_id=other.key.id))
+    desk.now += 400 * 86_400
+    desk.ask(wire.DestroyKey(key_id=other.key.id))
+    assert hears(ours, group_id, theirs, "still here")

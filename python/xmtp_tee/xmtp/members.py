@@ -90,3 +90,10 @@ def inbox_id(member: Member, nonce: int) -> str:
     if member.kind is MemberKind.ETHEREUM and not _ADDRESS.fullmatch(member.value):
         raise IdentityUpdateInvalidError("Not an address", got=repr(member.value)[:80])
     return hashlib.sha256(f"{member.value}{nonce}".encode()).hexdigest()
+
+
+def nonce_of(member: Member, inbox: str) -> int | None:
+    """Return the nonce by which this member created an inbox: small numbers are what clients use. None if the
+    inbox is not of the member's creation.
+    """
+    return next((nonce for nonce in range(8) if inbox_id(member, nonce) == inbox), None)

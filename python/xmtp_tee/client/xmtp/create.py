@@ -12,11 +12,14 @@ from xmtp_tee.client.models import KeyInfo
 from xmtp_tee.client.signer import wallet_key
 from xmtp_tee.client.xmtp.client import PeerRegistry, XmtpClient
 from xmtp_tee.client.xmtp.database import Database
+from xmtp_tee.client.xmtp.errors import InboxForeignError
 from xmtp_tee.client.xmtp.member import Member
 from xmtp_tee.client.xmtp.node_api import NodeApi
 from xmtp_tee.wire import messages as wire
 from xmtp_tee.wire.faults import IdentityKeyNotFoundError
 from xmtp_tee.wire.refusals import XmtpNotFoundError
+from xmtp_tee.xmtp.members import Member as XmtpMember
+from xmtp_tee.xmtp.members import nonce_of
 
 LOCAL_NODE: Final = "http://localhost:5556"
 """Where XMTP's environment ``local`` is."""
@@ -36,11 +39,14 @@ async def create_client(
     registered with the network, and made, if it is not yet.
 
     A restart makes no new installation: the enclave holds it. ``address``: of the owner's wallet key in the
-    enclave, which signs the registration. ``database``: a file for cursors and sealed messages; without one
+    enclave, which signs the registration. ``nonce``: of the inbox that is created if the wallet has none; of
+    one that it has, it is found. ``database``: a file for cursors and sealed messages; without one
     they are kept in memory. ``registry``: who says which peers live in enclaves.
 
     :raises WalletKeyNotFoundError: the enclave holds no such wallet key: ``generate_key("wallet")`` first
-    :raises SigningRefusedError: the wallet's rules do not allow the registration
+    :raises SigningRefusedError: the wallet's rules do not allow the registration, or the key is an installation
+        of another inbox
+    :raises InboxForeignError: the wallet was linked to an inbox of another wallet
     :raises NetworkUnavailableError: the node does not answer
     """
     owner = parse_address(address)
@@ -77,6 +83,12 @@ async def _registered(
     """Return the inbox of which the key is an installation, which it becomes if it is not."""
     [inbox_id] = await member.node.inbox_ids(["0x" + owner.hex()])
     if inbox_id is not None:
+        found = nonce_of(XmtpMember.wallet(owner), inbox_id)
+        if found is None:
+            raise InboxForeignError(
+                "The wallet belongs to an inbox that it did not create", got=inbox_id
+            )
+        nonce = found
         learned = await member.learn([inbox_id])
         if key.public_key in learned[inbox_id].installations and await _is_held(member):
             return inbox_id

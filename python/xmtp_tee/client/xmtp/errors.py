@@ -6,6 +6,7 @@ The tree, below the base of :mod:`xmtp_tee.errors`::
     └── NetworkUnavailableError        xmtp.network-unavailable
     UsageError                         exit 1
     ├── NetworkRefusedError            xmtp.network-refused
+    ├── InboxForeignError              xmtp.inbox-foreign
     ├── ConversationError              xmtp.conversation
     └── DatabaseError                  xmtp.database
     InvalidEvidenceError               exit 2
@@ -36,6 +37,12 @@ class ConversationError(UsageError):
     """The conversation does not allow it: there is none, we are no member, or others keep overtaking us."""
 
     code = "xmtp.conversation"
+
+
+class InboxForeignError(UsageError):
+    """The wallet belongs to an inbox that another wallet created: its keys here cannot be installations of it."""
+
+    code = "xmtp.inbox-foreign"
 
 
 class DatabaseError(UsageError):

@@ -85,6 +85,20 @@ class Rooms:
         finally:
             wipe(encoded)
 
+    def remove(self, call: Call, draft: Draft, record: KeyRecord) -> None:
+        """Have a change of the store remove everything that an installation has, and drop it from memory."""
+        self._logs.pop(record.id, None)
+        installation = self.installation_or_none(call, record)
+        if installation is None:
+            return
+        for group_id, _ in installation.groups:
+            draft.put_document(_group_name(record, group_id), None)
+            if self.last_page(call, record, group_id) is not None:
+                draft.put_document(_page_name(record, group_id), None)
+            self._open.pop((record.id, group_id), None)
+        draft.put_document(_packages_name(record), None)
+        draft.put_document(_installation_name(record), None)
+
     def logs(self, record: KeyRecord) -> IdentityLogs:
         """Return the identity logs that were verified for an installation since the start: its own, because
         who brings them chooses the sequence ids.

@@ -138,7 +138,7 @@ def restore_key(call: Call, operation: wire.RestoreKey) -> wire.Key:
 
 
 def destroy_key(call: Call, operation: wire.DestroyKey) -> wire.Key:
-    """Destroy a deleted key's private half, once its time has come."""
+    """Destroy a deleted key's private half, once its time has come, and what it had as an installation."""
     record = call.find(operation.key_id)
     if record.destroyed_at is not None and call.repeats(record):
         return key_view(record)
@@ -154,6 +154,7 @@ def destroy_key(call: Call, operation: wire.DestroyKey) -> wire.Key:
     parent = None if record.derived_from is None else call.store.get(record.derived_from)
     with call.mutation() as draft:
         draft.replace(made, bytearray())
+        call.parts.rooms.remove(call, draft, record)
         if parent is not None and parent.destroyed_at is None:
             draft.replace(_replace(parent, children=max(0, parent.children - 1)))
     return key_view(made)

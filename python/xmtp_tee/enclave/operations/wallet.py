@@ -32,28 +32,35 @@ def sign_identity_text(
 ) -> wire.WalletSignature | wire.Signature:
     """Sign an XMTP identity text that the rules allow; that it was signed is on disk before."""
     record = call.use(operation.key_id, KeyOperation.SIGN_IDENTITY_TEXT)
-    owner = owner_of(record)
-    is_wallet = record.key_type is KeyType.SECP256K1
-    signer = Signer(
-        owner=owner,
-        installation=None if is_wallet else record.public_key,
-        granted=record.installations,
-        updates=record.identity_updates,
-        held=_installations_of(call, owner),
-    )
-    granted = judge(operation.text, operation.nonce, call.now, signer, call.policy.wallet)
+    granted = judge_identity_text(call, record, operation.text, operation.nonce)
     counted = msgspec.structs.replace(
         record, identity_updates=record.identity_updates + 1, installations=granted
     )
     with call.mutation() as draft:
         draft.replace(counted)
-    if is_wallet:
+    if record.key_type is KeyType.SECP256K1:
         return _wallet_signature(call, counted, personal_digest(operation.text))
     record = call.store.get(record.id) or counted
     message = operation.text.encode()
     return wire.Signature(
         signature=call.store.signer(record).sign_ph(message, INSTALLATION_CONTEXT)
     )
+
+
+def judge_identity_text(call: Call, record: KeyRecord, text: str, nonce: int) -> tuple[bytes, ...]:
+    """Return the installations that a key has granted once it has signed a text; nothing is signed here.
+
+    :raises SigningRefusedError: the rules do not allow the text
+    """
+    owner = owner_of(record)
+    signer = Signer(
+        owner=owner,
+        installation=None if record.key_type is KeyType.SECP256K1 else record.public_key,
+        granted=record.installations,
+        updates=record.identity_updates,
+        held=_installations_of(call, owner),
+    )
+    return judge(text, nonce, call.now, signer, call.policy.wallet)
 
 
 def sign_typed_data(call: Call, operation: wire.SignTypedData) -> wire.WalletSignature:

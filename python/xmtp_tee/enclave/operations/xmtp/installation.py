@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xmtp_tee.enclave.member.installation import Installation
 from xmtp_tee.enclave.operations.call import Call
-from xmtp_tee.enclave.operations.wallet import sign_identity_text
+from xmtp_tee.enclave.operations.wallet import judge_identity_text, sign_identity_text
 from xmtp_tee.enclave.operations.xmtp.common import (
     NANOSECONDS,
     entropy_of,
@@ -17,7 +17,7 @@ from xmtp_tee.enclave.views import owner_of
 from xmtp_tee.wire import messages as wire
 from xmtp_tee.wire.refusals import SigningRefusedError, XmtpNotFoundError
 from xmtp_tee.xmtp.key_packages import make_key_package
-from xmtp_tee.xmtp.members import Member, inbox_id
+from xmtp_tee.xmtp.members import Member, inbox_id, nonce_of
 from xmtp_tee.xmtp.registration import (
     UnsignedUpdate,
     register_installation,
@@ -27,13 +27,23 @@ from xmtp_tee.xmtp.registration import (
 
 
 def register(call: Call, operation: wire.XmtpRegister) -> wire.XmtpRegistration:
-    """Sign the update that brings the installation in, and make its first key package."""
+    """Sign the update that brings the installation in, and make its first key package.
+
+    :raises SigningRefusedError: the rules allow one of the two signatures not, or the key is an installation of
+        another inbox; nothing has changed
+    """
     wallet = call.active(operation.wallet_key_id, KeyOperation.SIGN_IDENTITY_TEXT)
     record = call.active(operation.identity_key_id, KeyOperation.MLS)
     owner = owner_of(wallet)
     if record.owner != owner:
         raise SigningRefusedError("The identity key is another owner's than the wallet key")
     inbox = inbox_id(Member.wallet(owner), operation.nonce)
+    rooms = call.parts.rooms
+    known = rooms.installation_or_none(call, record)
+    if known is not None and known.inbox_id != inbox:
+        raise SigningRefusedError(
+            "The key is an installation of another inbox", got=inbox, expected=known.inbox_id
+        )
     unsigned = register_installation(
         owner,
         record.public_key,
@@ -41,12 +51,13 @@ def register(call: Call, operation: wire.XmtpRegister) -> wire.XmtpRegistration:
         existing_inbox=inbox if operation.inbox_exists else None,
         nonce=operation.nonce,
     )
-    rooms = call.parts.rooms
-    known = rooms.installation_or_none(call, record)
-    installation = known or Installation(inbox, random_bytes(call, 32))
-    package = _renewed(call, record, installation)
+    for signer in (wallet, record):
+        judge_identity_text(call, signer, unsigned.text.render(), operation.nonce)
     wallet_signature = _sign_text(call, wallet, unsigned, operation.nonce)
     own_signature = _sign_text(call, record, unsigned, operation.nonce)
+    installation = known or Installation(inbox, random_bytes(call, 32))
+    # Signing was noted in the key's record.
+    package = _renewed(call, call.store.get(record.id) or record, installation)
     update = with_signatures(
         unsigned,
         wallet_signature=wallet_signature,
@@ -106,9 +117,7 @@ def _sign_text(call: Call, record: KeyRecord, unsigned: UnsignedUpdate, nonce: i
 
 
 def _nonce_of(wallet: KeyRecord, installation: Installation) -> int:
-    """The nonce that the inbox was created with: small numbers are what clients use."""
-    member = Member.wallet(owner_of(wallet))
-    for nonce in range(8):
-        if inbox_id(member, nonce) == installation.inbox_id:
-            return nonce
-    raise XmtpNotFoundError("The inbox is not the wallet's own", got=installation.inbox_id)
+    nonce = nonce_of(Member.wallet(owner_of(wallet)), installation.inbox_id)
+    if nonce is None:
+        raise XmtpNotFoundError("The inbox is not the wallet's own", got=installation.inbox_id)
+    return nonce
