@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from hashlib import sha256
 from typing import Any
 
 import msgspec
@@ -19,6 +20,7 @@ from tests.enclave.member_support import (
 from tests.enclave.operating import Desk
 from tests.enclave.support import NOW
 from tests.xmtp.conversation_support import User, bring_in_as, say
+from xmtp_tee.enclave.member.key_packages import decode_key_packages
 from xmtp_tee.mls.proposals import GroupContextExtensions
 from xmtp_tee.policy.document import WalletRules
 from xmtp_tee.wire import messages as wire
@@ -424,3 +426,80 @@ def test_the_end_of_one_key_is_not_the_end_of_anothers_conversations(
     desk.now += 400 * 86_400
     desk.ask(wire.DestroyKey(key_id=other.key.id))
     assert hears(ours, group_id, theirs, "still here")
+
+
+# --- key packages ---------------------------------------------------------------------------------
+
+DAY = 86_400
+
+
+def to_publish(ours: Installation) -> bytes | None:
+    """The digest of the key package that others should find."""
+    listed = ours.ask(wire.XmtpConversationIds, wire.XmtpListConversations)
+    return listed.key_package
+
+
+def renew(ours: Installation) -> None:
+    ours.key_package = ours.ask(wire.XmtpKeyPackage, wire.XmtpNewKeyPackage).key_package
+
+
+def kept_packages(ours: Installation) -> int:
+    data = ours.desk.enclave._parts.store.document(f"xmtp/{ours.key.id}/key-packages")
+    assert data is not None
+    return len(decode_key_packages(data).packages)
+
+
+def test_a_key_package_is_due_after_thirty_days_and_not_before(ours: Installation) -> None:
+    assert to_publish(ours) == sha256(ours.key_package).digest()
+    ours.desk.now += 30 * DAY - 1
+    assert to_publish(ours) == sha256(ours.key_package).digest()
+    ours.desk.now += 1
+    assert to_publish(ours) is None
+    renew(ours)
+    assert to_publish(ours) == sha256(ours.key_package).digest()
+
+
+def test_a_key_package_is_due_after_a_welcome_has_used_it_even_after_a_restart(
+    ours: Installation, theirs: Conversation
+) -> None:
+    assert isinstance(ours.join(invitation(theirs, ours)), wire.XmtpConversation)
+    ours.desk.restart()
+    assert to_publish(ours) is None
+    renew(ours)
+    assert to_publish(ours) is not None
+
+
+def test_a_welcome_to_the_key_package_before_leaves_the_newest_as_it_is(
+    ours: Installation, theirs: Conversation
+) -> None:
+    late = invitation(theirs, ours)
+    renew(ours)
+    assert isinstance(ours.join(late), wire.XmtpConversation)
+    assert to_publish(ours) == sha256(ours.key_package).digest()
+
+
+@pytest.mark.parametrize(("seconds", "opens"), [(DAY - 1, True), (DAY, False)])
+def test_a_replaced_key_package_opens_welcomes_for_a_day(
+    ours: Installation, theirs: Conversation, seconds: int, opens: bool
+) -> None:
+    late = invitation(theirs, ours)
+    renew(ours)
+    ours.desk.now += seconds
+    answer = ours.join(late)
+    assert isinstance(answer, wire.XmtpConversation if opens else wire.XmtpRefused)
+
+
+def test_private_keys_of_a_replaced_key_package_are_removed_after_a_day(ours: Installation) -> None:
+    renew(ours)
+    assert (to_publish(ours) is not None, kept_packages(ours)) == (True, 2)
+    ours.desk.now += DAY
+    assert (to_publish(ours) is not None, kept_packages(ours)) == (True, 1)
+
+
+def test_the_newest_key_package_stays_however_old_it_is(
+    ours: Installation, theirs: Conversation
+) -> None:
+    welcome = invitation(theirs, ours)
+    ours.desk.now += 60 * DAY
+    assert to_publish(ours) is None
+    assert isinstance(ours.join(welcome), wire.XmtpConversation)

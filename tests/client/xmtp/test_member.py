@@ -374,3 +374,36 @@ def test_a_commit_that_the_node_refuses_is_dropped_and_the_next_one_goes_through
     node.refuses = False
     asyncio.run(group.rename("taken"))
     assert group.info.name == "taken"
+
+
+# --- key packages ---------------------------------------------------------------------------------
+
+
+def test_the_key_package_is_kept_while_the_node_has_it_and_it_is_not_due(
+    client: XmtpClient, ours: Installation, node: ScriptedNode
+) -> None:
+    node.key_packages_of[ours.key.public_key] = ours.key_package
+    asyncio.run(client.keep_key_package())
+    assert node.packages == []
+
+
+@pytest.mark.parametrize("at_the_node", [None, b"an older one"])
+def test_a_key_package_that_never_reached_the_node_is_made_good(
+    client: XmtpClient, ours: Installation, node: ScriptedNode, at_the_node: bytes | None
+) -> None:
+    if at_the_node is not None:
+        node.key_packages_of[ours.key.public_key] = at_the_node
+    asyncio.run(client.keep_key_package())
+    assert len(node.packages) == 1
+
+
+def test_a_key_package_of_thirty_days_is_replaced(
+    client: XmtpClient, ours: Installation, node: ScriptedNode, desk: Desk
+) -> None:
+    node.key_packages_of[ours.key.public_key] = ours.key_package
+    desk.now += 30 * 86_400
+    asyncio.run(client.keep_key_package())
+    [renewed] = node.packages
+    node.key_packages_of[ours.key.public_key] = renewed
+    asyncio.run(client.keep_key_package())
+    assert node.packages == [renewed]

@@ -10,6 +10,7 @@ async with await create_client(key_manager, address, node_url=url, database=path
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from types import TracebackType
@@ -31,12 +32,10 @@ from xmtp_tee.client.xmtp.node_api import welcome_id
 from xmtp_tee.client.xmtp.streams import stream_messages
 from xmtp_tee.errors import XmtpTeeError
 from xmtp_tee.wire import messages as wire
+from xmtp_tee.wire.refusals import CallerNotAllowedError
 from xmtp_tee.xmtp.proto.mls_api import WelcomeMessage
 
 log = logging.getLogger("xmtp_tee.client.xmtp")
-
-KEY_PACKAGE_SECONDS: Final = 30 * 24 * 3600
-"""How old a key package grows before the next is uploaded."""
 
 
 class PeerRegistry(Protocol):
@@ -273,6 +272,21 @@ class XmtpClient:
         )
         await self.member.node.publish_identity_update(update.identity_update)
 
+    async def keep_key_package(self) -> None:
+        """Upload a new key package if the node has another than the enclave's newest, or if it is time: it is
+        30 days old, or a welcome has used it. A caller who may not make key packages leaves that to one who may.
+        """
+        held = await self.member.ask(
+            wire.XmtpListConversations(identity_key_id=self.member.key_id),
+            wire.XmtpConversationIds,
+        )
+        [published] = await self.member.node.key_packages([self.installation_id])
+        if held.key_package is None or _digest(published) != held.key_package:
+            try:
+                await self.renew_key_package()
+            except CallerNotAllowedError as error:
+                log.warning("the key package is not renewed: %s", error)
+
     async def renew_key_package(self) -> None:
         """Upload a new key package; welcomes to the one before it still open for a day."""
         package = await self.member.ask(
@@ -345,6 +359,10 @@ class XmtpClient:
         """Note what was skipped, and why."""
         log.info("skipped message %d of %s: %s", message_id, topic.hex(), error)
         self.refusals = [*self.refusals[-99:], (topic, message_id, error)]
+
+
+def _digest(package: bytes | None) -> bytes:
+    return hashlib.sha256(package or b"").digest()
 
 
 def _standing(

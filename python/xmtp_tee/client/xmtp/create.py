@@ -61,7 +61,12 @@ async def create_client(
         await node.close()
         raise
     client = XmtpClient(member, inbox_id, key.public_key, owner, wallet.id, store, registry)
-    await client.conversations.list()
+    try:
+        await client.conversations.list()
+        await client.keep_key_package()
+    except BaseException:
+        await client.close()
+        raise
     return client
 
 

@@ -22,6 +22,8 @@ T = TypeVar("T")
 _PATIENCE: Final = (0.1, 0.5, 1.0, 2.0, 5.0)
 """Seconds between attempts to take a broken stream up again; the last repeats."""
 
+_DAY: Final = 24 * 3600.0
+
 
 async def stream_messages(client: XmtpClient) -> AsyncIterator[Message]:
     """Yield others' messages of all conversations, oldest first, for ever."""
@@ -32,6 +34,7 @@ async def stream_messages(client: XmtpClient) -> AsyncIterator[Message]:
     tasks = [
         asyncio.create_task(_keep(queue, lambda: _welcomes(client))),
         asyncio.create_task(_keep(queue, lambda: _groups(client, changed))),
+        asyncio.create_task(_keep(queue, lambda: _key_package(client))),
     ]
     try:
         while True:
@@ -78,6 +81,11 @@ async def _welcomes(client: XmtpClient) -> None:
     cursor = client.database.cursor(client.installation_id)
     stream = client.member.node.stream_welcomes(client.installation_id, cursor)
     await _follow(stream, lambda _: None, join)
+
+
+async def _key_package(client: XmtpClient) -> None:
+    await client.keep_key_package()
+    await asyncio.sleep(_DAY)
 
 
 async def _groups(client: XmtpClient, changed: asyncio.Event) -> None:

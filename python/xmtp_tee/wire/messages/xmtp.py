@@ -297,9 +297,12 @@ class XmtpConversation(Message, frozen=True, tag="xmtp-conversation"):
 
 
 class XmtpConversationIds(Message, frozen=True, tag="xmtp-conversation-ids"):
-    """Group ids."""
+    """Group ids. ``key_package``: SHA-256 of the key package that others should find at the node; nothing if it is
+    time to make another, because a welcome has used the newest, or it is 30 days old.
+    """
 
     group_ids: tuple[GroupId, ...]
+    key_package: Bytes32 | None = None
 
 
 class XmtpOutgoing(Message, frozen=True, tag="xmtp-outgoing"):

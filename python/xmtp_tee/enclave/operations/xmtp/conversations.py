@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 
 from xmtp_tee.enclave.member.history import HistoryMessage, seal_message
@@ -167,9 +168,19 @@ def get_conversation(call: Call, operation: wire.XmtpGetConversation) -> wire.Xm
 def list_conversations(
     call: Call, operation: wire.XmtpListConversations
 ) -> wire.XmtpConversationIds:
-    """List the installation's conversations."""
-    _, installation = installation_of(call, operation.identity_key_id)
-    return wire.XmtpConversationIds(group_ids=tuple(group for group, _ in installation.groups))
+    """List the installation's conversations, and have key packages whose time is over removed."""
+    record, installation = installation_of(call, operation.identity_key_id)
+    rooms = call.parts.rooms
+    with rooms.key_packages(call, record) as packages:
+        kept = packages.without_old(call.now)
+        if len(kept.packages) < len(packages.packages):
+            with call.mutation() as draft:
+                rooms.put_key_packages(draft, record, kept)
+        package = kept.to_publish(call.now)
+    return wire.XmtpConversationIds(
+        group_ids=tuple(group for group, _ in installation.groups),
+        key_package=None if package is None else hashlib.sha256(package).digest(),
+    )
 
 
 def _commit(

@@ -44,7 +44,7 @@ def find_welcome(call: Call, operation: wire.XmtpFindWelcome) -> Answer[wire.Xmt
             return wire.XmtpDestination(topic=None)
         with call.parts.rooms.key_packages(call, record) as packages:
             return wire.XmtpDestination(
-                topic=_pointer(packages, message.welcome_pointer).destination
+                topic=_pointer(packages, message.welcome_pointer, call.now).destination
             )
 
     return judged(answer)
@@ -58,15 +58,17 @@ def join(call: Call, operation: wire.XmtpJoin) -> Answer[wire.XmtpConversation]:
     def answer() -> wire.XmtpConversation:
         message = WelcomeMessage.decode(operation.welcome)
         with rooms.key_packages(call, record) as packages:
-            package, opened = _opened(packages, message, operation.pointed)
+            package, opened = _opened(packages, message, operation.pointed, call.now)
             conversation = Conversation.join(
                 opened.welcome, package, rooms.key(call, record), rooms.logs(record).at, call.now
             )
-        if conversation.id in dict(installation.groups):
-            _require_behind(rooms.conversation(call, record, conversation.id), conversation)
-        joined = installation.with_group(conversation.id, opened.message_cursor or 0)
-        with rooms.changed(call, record, conversation) as draft:
-            rooms.put_installation(draft, record, joined)
+            if conversation.id in dict(installation.groups):
+                _require_behind(rooms.conversation(call, record, conversation.id), conversation)
+            joined = installation.with_group(conversation.id, opened.message_cursor or 0)
+            kept = packages.with_used(package).without_old(call.now)
+            with rooms.changed(call, record, conversation) as draft:
+                rooms.put_installation(draft, record, joined)
+                rooms.put_key_packages(draft, record, kept)
         return view(conversation, joined)
 
     return judged(answer)
@@ -99,12 +101,12 @@ def _require_behind(left: Conversation, joined: Conversation) -> None:
 
 
 def _opened(
-    packages: KeyPackages, message: WelcomeMessage, pointed: bytes | None
+    packages: KeyPackages, message: WelcomeMessage, pointed: bytes | None, now: int
 ) -> tuple[InstallationKeyPackage, OpenedWelcome]:
     """Return the key package that was used, and the opened welcome."""
     if message.welcome_pointer is not None:
-        package = _package(packages, message.welcome_pointer.hpke_public_key)
-        pointer = _pointer(packages, message.welcome_pointer)
+        package = _package(packages, message.welcome_pointer.hpke_public_key, now)
+        pointer = _pointer(packages, message.welcome_pointer, now)
         lying = None if pointed is None else WelcomeMessage.decode(pointed).v1
         if lying is None or lying.installation_key != pointer.destination:
             raise WelcomeInvalidError("The welcome that a pointer leads to is missing")
@@ -112,19 +114,19 @@ def _opened(
     if message.v1 is None:
         raise WelcomeInvalidError("A welcome of an unknown version")
     algorithm = _algorithm(message.v1.wrapper_algorithm)
-    package = _package(packages, message.v1.hpke_public_key)
+    package = _package(packages, message.v1.hpke_public_key, now)
     wrapped = WrappedWelcome(message.v1.data, message.v1.welcome_metadata)
     return package, unwrap(wrapped, package.wrapper_key(algorithm), algorithm)
 
 
-def _pointer(packages: KeyPackages, sealed: WelcomePointer) -> WelcomeV1Pointer:
-    package = _package(packages, sealed.hpke_public_key)
+def _pointer(packages: KeyPackages, sealed: WelcomePointer, now: int) -> WelcomeV1Pointer:
+    package = _package(packages, sealed.hpke_public_key, now)
     algorithm = _algorithm(sealed.wrapper_algorithm)
     return unwrap_pointer(sealed.welcome_pointer, package.wrapper_key(algorithm), algorithm)
 
 
-def _package(packages: KeyPackages, public_key: bytes) -> InstallationKeyPackage:
-    package = packages.named_by(public_key)
+def _package(packages: KeyPackages, public_key: bytes, now: int) -> InstallationKeyPackage:
+    package = packages.named_by(public_key, now)
     if package is None:
         raise WelcomeInvalidError("A welcome names a key package that is gone")
     return package
