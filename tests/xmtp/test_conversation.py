@@ -224,6 +224,25 @@ def test_a_dropped_commit_that_comes_too_late_is_only_stale(
     assert Conversation.restore(ours.save(), founder.key, least_counter=0)._dropped == frozenset()
 
 
+def test_a_change_of_members_that_changes_nothing_is_no_commit(
+    founder: User, member: User, logs: IdentityLogs
+) -> None:
+    ours = found(founder)
+    dormant = NewMembers(member.inbox_id, member.sequence_id, (), failed=(member.key.public,))
+    commit = ours.change_members(NOW, entropy=os.urandom, inbox_at=logs.at, add=[dormant])
+    assert commit is not None
+    committed(ours, commit, logs)
+    assert ours.state.membership.failed_installations == {member.key.public}
+    again = ours.change_members(NOW, entropy=os.urandom, inbox_at=logs.at, add=[dormant])
+    assert again is None
+    assert not ours.has_pending_commit
+    gone = ours.change_members(NOW, entropy=os.urandom, inbox_at=logs.at, remove=[member.inbox_id])
+    assert gone is not None
+    committed(ours, gone, logs)
+    bring_in(ours, member, logs)
+    assert ours.state.membership.failed_installations == set()
+
+
 # --- attacks by members ---------------------------------------------------------------------------
 
 

@@ -424,8 +424,9 @@ class Conversation:
         add: Sequence[NewMembers] = (),
         remove: Sequence[str] = (),
         sequence_ids: dict[str, int] | None = None,
-    ) -> bytes:
-        """Return a commit that brings inboxes in, takes them out, and follows the logs of those that stay.
+    ) -> bytes | None:
+        """Return a commit that brings inboxes in, takes them out, and follows the logs of those that stay; None if
+        nothing would change.
 
         ``sequence_ids``: up to where the logs of inboxes that stay count from now on; key packages of their
         new installations are in ``add`` too.
@@ -454,15 +455,20 @@ class Conversation:
             for package in newcomers.packages
             if package.participant.installation not in present
         ]
-        failed -= {package.participant.installation for package in packages} | gone
+        # Who must go and is not here cannot be removed: it stays listed, or peers would miss its removal.
+        failed -= {package.participant.installation for package in packages} | (gone & present)
+        failed |= gone - present
         membership = Membership(MappingProxyType(inboxes), frozenset(failed))
+        removed = tuple(
+            index
+            for index, leaf in self._group.members.items()
+            if participant_of(leaf).installation in gone
+        )
+        if membership == state.membership and not packages and not removed:
+            return None
         intent = CommitIntent(
             add=tuple(package.package for package in packages),
-            remove=tuple(
-                index
-                for index, leaf in self._group.members.items()
-                if participant_of(leaf).installation in gone
-            ),
+            remove=removed,
             extensions=self._with(replace(state, membership=membership)),
             with_pending=False,
         )

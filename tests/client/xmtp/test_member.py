@@ -45,6 +45,7 @@ from xmtp_tee.wire.codec import encode_body
 from xmtp_tee.wire.errors import FrameTooLargeError
 from xmtp_tee.wire.limits import MAX_LOG_ENTRIES, MAX_REQUEST_BODY
 from xmtp_tee.xmtp.identity_logs import IdentityLogs
+from xmtp_tee.xmtp.key_packages import make_key_package
 from xmtp_tee.xmtp.proto.identity_api import IdentityUpdateLog
 from xmtp_tee.xmtp.proto.mls_api import (
     GroupMessageInputV1,
@@ -374,6 +375,52 @@ def test_a_commit_that_the_node_refuses_is_dropped_and_the_next_one_goes_through
     node.refuses = False
     asyncio.run(group.rename("taken"))
     assert group.info.name == "taken"
+
+
+def test_a_peers_dormant_installation_costs_one_commit_and_not_one_each_time(
+    group: Conversation, node: ScriptedNode, peer: User
+) -> None:
+    dormant = InstallationActor("peer's second")
+    wallet = WalletActor("peer's wallet")
+    node.has(peer.inbox_id, 30, update(peer.inbox_id, add(dormant, by=wallet)).encode())
+    group._refreshed = 0.0
+    asyncio.run(group.send("one"))
+    epoch, published = group.info.epoch, len(node.messages)
+    assert group.info.failed_installations == {dormant.public_key}
+    for text in ("two", "three"):
+        group._refreshed = 0.0
+        asyncio.run(group.send(text))
+    assert (group.info.epoch, len(node.messages)) == (epoch, published + 2)
+
+
+def test_an_installation_that_wakes_up_late_does_not_stop_the_others_from_changing(
+    group: Conversation, ours: Installation, node: ScriptedNode, peer: User
+) -> None:
+    late = User("peer's second", ours.logs, NOW)
+    joining = add(InstallationActor(late.role), by=WalletActor("peer's wallet"))
+    node.has(peer.inbox_id, 30, update(peer.inbox_id, joining).encode())
+    group._refreshed = 0.0
+    asyncio.run(group.send("without it"))
+    awake = make_key_package(late.key, peer.inbox_id, NOW, entropy=os.urandom)
+    node.key_packages_of[late.key.public] = awake.encoded
+    third = User("third", ours.logs, NOW)
+    node.has(third.inbox_id, third.sequence_id, third.entry)
+    node.key_packages_of[third.key.public] = third.package.encoded
+    asyncio.run(group.add_members([third.inbox_id]))
+    assert set(group.info.inboxes) == {ours.inbox_id, peer.inbox_id, third.inbox_id}
+    # Peers would take a newcomer only as its log brings it in: with its inbox, anew.
+    asyncio.run(group.remove_members([peer.inbox_id]))
+    asyncio.run(group.add_members([peer.inbox_id]))
+    assert late.key.public in {each.installation_id for each in group.info.members}
+    assert group.info.failed_installations == set()
+
+
+def test_a_change_of_members_that_changes_nothing_publishes_nothing(
+    group: Conversation, node: ScriptedNode, peer: User
+) -> None:
+    published = len(node.messages)
+    asyncio.run(group.add_members([peer.inbox_id]))
+    assert len(node.messages) == published
 
 
 # --- key packages ---------------------------------------------------------------------------------

@@ -356,6 +356,8 @@ class Conversation:
             self._require_active()
             self._has_won = False
             outgoing = await self._ask(make(), wire.XmtpOutgoing)
+            if not outgoing.message:
+                return
             try:
                 await self._publish(outgoing.message)
             except NetworkRefusedError:
@@ -395,7 +397,7 @@ class Conversation:
         learned = await self._client.member.learn(self._info.inboxes)
         present = {member.installation_id for member in self._info.members}
         wanted = {key for each in learned.values() for key in each.installations}
-        if wanted != present:
+        if wanted - self._info.failed_installations != present:
             await self._commit_locked(self._members)
         self._refreshed = loop.time()
 

@@ -42,7 +42,9 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class ConversationInfo:
-    """A conversation as its members agree on it."""
+    """A conversation as its members agree on it. ``failed_installations``: those of members that could not be
+    added, until their inbox is removed and added again.
+    """
 
     id: bytes
     epoch: int
@@ -54,6 +56,7 @@ class ConversationInfo:
     members: tuple[Member, ...]
     admins: tuple[str, ...]
     super_admins: tuple[str, ...]
+    failed_installations: frozenset[bytes] = frozenset()
 
     @property
     def inboxes(self) -> tuple[str, ...]:
@@ -74,6 +77,7 @@ class ConversationInfo:
             members=tuple(map(Member.from_wire, conversation.members)),
             admins=conversation.admins,
             super_admins=conversation.super_admins,
+            failed_installations=frozenset(conversation.failed_installations),
         )
 
 

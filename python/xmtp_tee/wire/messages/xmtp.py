@@ -142,8 +142,8 @@ class XmtpNewInstallation(Message, frozen=True, tag="xmtp-new-installation"):
 
 class XmtpChangeMembers(Message, frozen=True, tag="xmtp-change-members"):
     """Commit to bringing inboxes in and out, and to following the logs of all who stay, up to the newest
-    entry that was brought; -> ``XmtpOutgoing``, ``XmtpNeedsLog``, ``XmtpNeedsKeyPackages`` or
-    ``XmtpRefused``.
+    entry that was brought; -> ``XmtpOutgoing`` (with an empty message if nothing would change),
+    ``XmtpNeedsLog``, ``XmtpNeedsKeyPackages`` or ``XmtpRefused``.
     """
 
     identity_key_id: KeyId
@@ -278,7 +278,8 @@ class XmtpMember(Message, frozen=True, tag="xmtp-member"):
 
 class XmtpConversation(Message, frozen=True, tag="xmtp-conversation"):
     """A conversation as its members agree on it. ``cursor``: the node's id before which nothing can be read.
-    ``renew_first``: whether our keys should be renewed before our first message.
+    ``renew_first``: whether our keys should be renewed before our first message. ``failed_installations``: members'
+    installations that could not be added, because the node had no usable key package of theirs.
     """
 
     group_id: GroupId
@@ -294,6 +295,7 @@ class XmtpConversation(Message, frozen=True, tag="xmtp-conversation"):
     renew_first: bool
     has_pending_commit: bool
     cursor: Count
+    failed_installations: tuple[bytes, ...] = ()
 
 
 class XmtpConversationIds(Message, frozen=True, tag="xmtp-conversation-ids"):

@@ -78,6 +78,7 @@ def view(conversation: Conversation, installation: Installation) -> wire.XmtpCon
         renew_first=conversation.renew_first,
         has_pending_commit=conversation.has_pending_commit,
         cursor=installation.cursor_of(conversation.id),
+        failed_installations=tuple(sorted(state.membership.failed_installations)),
     )
 
 

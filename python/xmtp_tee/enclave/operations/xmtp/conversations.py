@@ -71,10 +71,12 @@ def change_members(
         staying = [i for i in membership.inboxes if i not in operation.remove]
         newcomers, needed = [], []
         for inbox in dict.fromkeys((*staying, *operation.add)):
+            counted = set(present)
             if inbox in membership.inboxes:
-                # What is known of a log must not lie behind what the group counts already.
-                logs.at(inbox, membership.inboxes[inbox])
-            wanted = [k for k in logs.latest(inbox).installations if k not in present]
+                # What is known of a log must not lie behind what the group counts already. Who belonged then and
+                # is not here could not be added, and peers take nobody whom no log brings in.
+                counted |= set(logs.at(inbox, membership.inboxes[inbox]).installations)
+            wanted = [k for k in logs.latest(inbox).installations if k not in counted]
             needed += [key for key in wanted if key not in offered]
             packages, failed = _packages(wanted, offered, inbox, call.now)
             newcomers.append(NewMembers(inbox, logs.newest(inbox), packages, failed))
@@ -88,6 +90,8 @@ def change_members(
                 add=newcomers,
                 remove=operation.remove,
             )
+        if commit is None:
+            return wire.XmtpOutgoing(message=b"")
         with rooms.changed(call, record, conversation):
             return wire.XmtpOutgoing(message=commit)
 
