@@ -17,12 +17,11 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 
-from xmtp_tee.mls.codec import u16_list
 from xmtp_tee.mls.config import Config
 from xmtp_tee.mls.crypto import SignatureKey
 from xmtp_tee.mls.errors import OwnMessageError
 from xmtp_tee.mls.events import ApplicationMessage, CommitApplied, CommitEffect
-from xmtp_tee.mls.extensions import Extension, Extensions
+from xmtp_tee.mls.extensions import Extension, Extensions, RequiredCapabilities
 from xmtp_tee.mls.framing import SenderType
 from xmtp_tee.mls.group import Group
 from xmtp_tee.mls.intents import CommitIntent
@@ -180,7 +179,7 @@ class Conversation:
             config=CONFIG,
             extensions=(
                 *_extensions(state),
-                Extension(ExtensionType.REQUIRED_CAPABILITIES, _required_capabilities()),
+                _required_capabilities(),
             ),
             leaf_extensions=leaf_extensions(inbox_id),
         )
@@ -627,10 +626,10 @@ def _extensions(state: GroupState) -> tuple[Extension, ...]:
     return tuple(Extension(kind, data) for kind, data in state.encode().items())
 
 
-def _required_capabilities() -> bytes:
-    """RequiredCapabilities (RFC 9420, section 11.1): three vectors of u16."""
-    return (
-        u16_list(tuple(int(kind) for kind in _REQUIRED_EXTENSIONS))
-        + u16_list((_GROUP_CONTEXT_EXTENSIONS,))
-        + u16_list((_BASIC,))
+def _required_capabilities() -> Extension:
+    required = RequiredCapabilities(
+        extensions=tuple(int(kind) for kind in _REQUIRED_EXTENSIONS),
+        proposals=(_GROUP_CONTEXT_EXTENSIONS,),
+        credentials=(_BASIC,),
     )
+    return required.extension()

@@ -15,7 +15,6 @@ than its peers do ends in another group than they.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from xmtp_tee.xmtp.errors import IdentityUpdateInvalidError, IdentityUpdateRefusedError
@@ -80,20 +79,6 @@ class Inbox:
     def has_installation(self, key: bytes) -> bool:
         """Whether this installation belongs to the inbox now."""
         return Member.installation(key) in self.members
-
-
-def replay(updates: Iterable[IdentityUpdate], judge: WalletJudge | None = None) -> Inbox:
-    """Return the state after a whole log, oldest update first.
-
-    :raises IdentityUpdateInvalidError: a part is missing, or a signature is wrong
-    :raises IdentityUpdateRefusedError: a rule is broken, or the log is empty
-    """
-    inbox: Inbox | None = None
-    for update in updates:
-        inbox = apply(inbox, update, judge)
-    if inbox is None:
-        raise IdentityUpdateRefusedError("The log is empty: the inbox does not exist")
-    return inbox
 
 
 def apply(inbox: Inbox | None, update: IdentityUpdate, judge: WalletJudge | None = None) -> Inbox:

@@ -20,6 +20,8 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
 from xmtp_tee import hpke
+from xmtp_tee.mls.codec import decode_whole, opaque
+from xmtp_tee.mls.errors import MlsDecodeError
 from xmtp_tee.xmtp.errors import ProtobufMalformedError, WelcomeInvalidError
 from xmtp_tee.xmtp.group_state import MAX_NUMBER
 from xmtp_tee.xmtp.proto.groups import WelcomeMetadata, WelcomePointer, WelcomeV1Pointer
@@ -69,7 +71,7 @@ def wrap(
     """
     metadata = WelcomeMetadata(message_cursor=message_cursor).encode()
     encapsulated, context = hpke.setup_sender(_suite(algorithm), public_key, _INFO, entropy=entropy)
-    data = _vector(encapsulated) + _vector(context.seal(b"", welcome))
+    data = opaque(encapsulated) + opaque(context.seal(b"", welcome))
     return WrappedWelcome(data, context.seal(b"", metadata))
 
 
@@ -123,7 +125,7 @@ def wrap_pointer(
 ) -> bytes:
     """Seal a pointer to one installation."""
     encapsulated, context = hpke.setup_sender(_suite(algorithm), public_key, _INFO, entropy=entropy)
-    return _vector(encapsulated) + _vector(context.seal(b"", pointer))
+    return opaque(encapsulated) + opaque(context.seal(b"", pointer))
 
 
 def unwrap_pointer(
@@ -189,10 +191,12 @@ def _open(
     wrapped: WrappedWelcome, private_key: bytes | bytearray, algorithm: WelcomeWrapperAlgorithm
 ) -> tuple[bytes, bytes]:
     suite = _suite(algorithm)
-    encapsulated, rest = _read_vector(wrapped.data)
-    ciphertext, rest = _read_vector(rest)
-    if rest:
-        raise WelcomeInvalidError("A wrapped welcome has bytes after its end", got=len(rest))
+    try:
+        encapsulated, ciphertext = decode_whole(
+            lambda reader: (reader.opaque(), reader.opaque()), wrapped.data
+        )
+    except MlsDecodeError as error:
+        raise WelcomeInvalidError("A wrapped welcome cannot be read", cause=str(error)) from error
     try:
         context = hpke.setup_recipient(suite, encapsulated, private_key, _INFO)
         welcome = context.open(b"", ciphertext)
@@ -214,21 +218,3 @@ def _cursor(metadata: bytes) -> int | None:
             "A welcome's cursor is too great", got=cursor, expected=f"<= {MAX_NUMBER}"
         )
     return cursor
-
-
-def _vector(data: bytes) -> bytes:
-    """A variable-length vector of RFC 9420, section 2.1.2."""
-    for prefix, (limit, size) in enumerate(((1 << 6, 1), (1 << 14, 2), (1 << 30, 4))):
-        if len(data) < limit:
-            return (len(data) | prefix << (8 * size - 2)).to_bytes(size, "big") + data
-    raise WelcomeInvalidError("A welcome is too long", got=len(data))
-
-
-def _read_vector(data: bytes) -> tuple[bytes, bytes]:
-    if not data or data[0] >> 6 == 3:
-        raise WelcomeInvalidError("A wrapped welcome ends early or has an invalid length")
-    size = 1 << (data[0] >> 6)
-    length = int.from_bytes(data[:size], "big") & ((1 << (8 * size - 2)) - 1)
-    if len(data) < size + length or (size > 1 and length < 1 << (8 * (size // 2) - 2)):
-        raise WelcomeInvalidError("A wrapped welcome ends early or has an invalid length")
-    return data[size : size + length], data[size + length :]
