@@ -1,8 +1,8 @@
 """The XMTP member inside the enclave: the host brings bytes of the network and gets bytes for it.
 
 ``identity_key_id`` is the installation's key (purpose ``xmtp-identity`` or ``xmtp-installation``); it names
-the client. Whatever is between the members of a group stays inside: plaintext leaves as the result of
-``XmtpProcess`` and ``XmtpOpenHistory`` alone, to callers who are granted them.
+the client. Messages leave in clear as the result of ``XmtpProcess`` and ``XmtpOpenHistory`` alone, to callers who are
+granted them; what a conversation is (name, description, members) also in every ``XmtpConversation``.
 
 An operation that needs an inbox's identity log answers ``XmtpNeedsLog``: bring the log (``XmtpLearn``) and
 ask again; nothing has changed.
@@ -170,7 +170,9 @@ class XmtpRenewKeys(Message, frozen=True, tag="xmtp-renew-keys"):
 
 
 class XmtpDropCommit(Message, frozen=True, tag="xmtp-drop-commit"):
-    """Forget our own commit that waits, because it never reached the node; -> ``XmtpConversation``."""
+    """Forget our own commit that waits, because it never reached the node; -> ``XmtpConversation``. If it comes
+    back after all, ``XmtpProcess`` refuses it by name: the others are in an epoch that we cannot reach.
+    """
 
     identity_key_id: KeyId
     group_id: GroupId
@@ -192,7 +194,9 @@ class XmtpGetConversation(Message, frozen=True, tag="xmtp-get-conversation"):
 
 
 class XmtpListConversations(Message, frozen=True, tag="xmtp-list-conversations"):
-    """-> ``XmtpConversationIds``, in the order of joining."""
+    """List the installation's conversations in the order of joining; -> ``XmtpConversationIds``. Private keys of
+    key packages whose time is over are removed.
+    """
 
     identity_key_id: KeyId
 
