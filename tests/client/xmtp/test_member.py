@@ -26,7 +26,7 @@ from tests.enclave.member_support import (
 )
 from tests.enclave.operating import Desk
 from tests.enclave.support import NOW
-from tests.xmtp.conversation_support import User
+from tests.xmtp.conversation_support import User, bring_in_as, say, with_inboxes
 from tests.xmtp.identity_support import InstallationActor, WalletActor, add, update
 from xmtp_tee.client.xmtp import conversation as conversation_module
 from xmtp_tee.client.xmtp import member as member_module
@@ -40,10 +40,12 @@ from xmtp_tee.client.xmtp.errors import (
     NetworkUnavailableError,
 )
 from xmtp_tee.client.xmtp.member import Member, log_pages
+from xmtp_tee.mls.intents import CommitIntent
 from xmtp_tee.wire import messages as wire
 from xmtp_tee.wire.codec import encode_body
 from xmtp_tee.wire.errors import FrameTooLargeError
 from xmtp_tee.wire.limits import MAX_LOG_ENTRIES, MAX_REQUEST_BODY
+from xmtp_tee.xmtp.conversation import Conversation as MemberConversation
 from xmtp_tee.xmtp.identity_logs import IdentityLogs
 from xmtp_tee.xmtp.key_packages import make_key_package
 from xmtp_tee.xmtp.proto.identity_api import IdentityUpdateLog
@@ -309,6 +311,74 @@ def test_whoever_is_added_again_shows_the_conversation_as_it_is(
     assert again is joined
     assert (again.info.is_active, again.info.epoch) == (True, theirs.epoch)
     assert client.joined_at(again.id) == 60
+
+
+# --- messages of members --------------------------------------------------------------------------
+
+
+def joined_by(
+    client: XmtpClient, ours: Installation, node: ScriptedNode, theirs: MemberConversation
+) -> Conversation:
+    node.invites(invitation(theirs, ours, cursor=0))
+    [conversation] = asyncio.run(client.conversations.sync())
+    return conversation
+
+
+def sends(node: ScriptedNode, *messages: bytes) -> None:
+    asyncio.run(node.send_group_messages([GroupMessageInputV1(data=each) for each in messages]))
+
+
+def test_attack_a_members_commit_names_a_sequence_id_that_no_log_reaches(
+    client: XmtpClient, ours: Installation, node: ScriptedNode, peer: User
+) -> None:
+    theirs = founded_by(peer)
+    conversation = joined_by(client, ours, node, theirs)
+    state = with_inboxes(theirs, **{"00" * 32: 1 << 40})
+    lie = theirs._group.commit(
+        CommitIntent(extensions=theirs._with(state)), entropy=os.urandom, now=NOW
+    )
+    theirs.discard_commit()
+    sends(node, say(theirs, "before"), lie.commit, say(theirs, "after"))
+    assert [each.text for each in asyncio.run(conversation.sync())] == ["before", "after"]
+    [(_, number, error)] = client.refusals
+    assert (number, error.got) == (2, "xmtp.log-too-short")
+
+
+def test_attack_a_members_commit_names_an_inbox_whose_log_cannot_be_read(
+    client: XmtpClient, ours: Installation, node: ScriptedNode, peer: User
+) -> None:
+    theirs = founded_by(peer)
+    conversation = joined_by(client, ours, node, theirs)
+    node.has("00" * 32, 7, b"\xff\xff")
+    lie = theirs._group.commit(
+        CommitIntent(extensions=theirs._with(with_inboxes(theirs, **{"00" * 32: 7}))),
+        entropy=os.urandom,
+        now=NOW,
+    )
+    theirs.discard_commit()
+    sends(node, lie.commit, say(theirs, "after"))
+    assert [each.text for each in asyncio.run(conversation.sync())] == ["after"]
+    assert [number for _, number, _ in client.refusals] == [1]
+
+
+def test_attack_an_impostor_speaks_and_the_application_hears_nothing(
+    client: XmtpClient, ours: Installation, node: ScriptedNode, peer: User
+) -> None:
+    theirs = founded_by(peer)
+    conversation = joined_by(client, ours, node, theirs)
+    ghost = User("ghost", ours.logs, NOW)
+    node.has(ghost.inbox_id, ghost.sequence_id, ghost.entry)
+    made, impostor = bring_in_as(theirs, ghost, ours.inbox_id)
+    theirs.process(made.commit, ours.logs.at, NOW)
+    sends(node, made.commit, say(impostor, "it was me"), say(theirs, "it was not"))
+    assert [each.text for each in asyncio.run(conversation.sync())] == ["it was not"]
+    [(_, _, error)] = client.refusals
+    assert error.got == "xmtp.sender-unfounded"
+    [named] = [each for each in conversation.info.members if not each.belongs]
+    assert named.installation_id == ghost.key.public
+    assert set(conversation.info.inboxes) == {ours.inbox_id, peer.inbox_id}
+    # The claimed inbox is nobody's word: sending asks for no log of it.
+    asyncio.run(conversation.send("noted"))
 
 
 # --- commits --------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from xmtp_tee.client.xmtp.errors import NetworkUnavailableError
+from xmtp_tee.client.xmtp.errors import NetworkRefusedError, NetworkUnavailableError
 from xmtp_tee.client.xmtp.models import Message
 from xmtp_tee.xmtp.proto.mls_api import GroupMessageV1
 
@@ -84,7 +84,11 @@ async def _welcomes(client: XmtpClient) -> None:
 
 
 async def _key_package(client: XmtpClient) -> None:
-    await client.keep_key_package()
+    try:
+        await client.keep_key_package()
+    except NetworkRefusedError as error:
+        # The one that the node has is good for weeks: messages must not wait for the next.
+        log.warning("the key package is not renewed: %s", error)
     await asyncio.sleep(_DAY)
 
 
