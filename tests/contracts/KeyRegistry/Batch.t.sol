@@ -194,7 +194,7 @@ contract KeyRegistryBatchTest is DelegationFixture {
     }
 
     /// @dev The longest that are still called, and the least gas: each pays for its own encoding.
-    function test_griefing_long_entries_spend_no_more_than_their_share() external {
+    function test_griefing_long_entries_at_the_least_gas_spend_no_more_than_their_share() external {
         Registration[] memory entries = honest(9);
         ScriptedWallet burner = new ScriptedWallet();
         burner.script(ScriptedWallet.Manner.BURN);
