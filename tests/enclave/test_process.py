@@ -36,6 +36,7 @@ def test_ready_line_says_who_the_enclave_is(process: EnclaveProcess) -> None:
         "transport_key": "0x" + info.transport_key.hex(),
         "tee": "tdx",
         "assurance": "simulated",
+        "further_tees": [],
         "store_id": info.store_id,
         "protocol": PROTOCOL_VERSION,
         "version": info.software_version,

@@ -104,6 +104,8 @@ def make_drivers(
     :raises ConfigurationError: as :func:`make_driver`; or the simulator beside another driver; or one kind twice
     """
     names = (config.driver, *config.further_drivers)
+    for name in names:
+        _require_known(name)
     if config.further_drivers and "simulator" in names:
         raise ConfigurationError(
             "The simulator and other drivers do not attest one enclave together",
@@ -151,15 +153,10 @@ def make_driver(
     :raises ConfigurationError: if options contradict each other, or the simulator would shadow
     hardware
     """
+    _require_known(config.driver)
     if config.kms is not None and "nitro" not in (config.driver, config.tee):
         raise ConfigurationError(
             "AWS KMS judges documents of Nitro enclaves alone", got=f"--driver {config.driver}"
-        )
-    if config.driver not in DRIVERS:
-        raise DriverUnknownError(
-            "There is no such driver",
-            got=repr(config.driver),
-            expected="one of " + ", ".join(DRIVERS),
         )
     if config.driver == "simulator":
         return _simulator(config, hardware_devices)
@@ -189,6 +186,13 @@ def make_driver(
 
     given = None if config.certificates is None else read_certificates(config.certificates)
     return SevSnpDriver(certificates=given)
+
+
+def _require_known(driver: str) -> None:
+    if driver not in DRIVERS:
+        raise DriverUnknownError(
+            "There is no such driver", got=repr(driver), expected="one of " + ", ".join(DRIVERS)
+        )
 
 
 def _simulator(config: EnclaveConfig, hardware_devices: tuple[Path, ...]) -> Driver:

@@ -222,7 +222,7 @@ contract KeyRegistryBatchTest is DelegationFixture {
         assertSame(reasonOf(reports[0]).length, 256, "of 1000");
     }
 
-    function test_too_little_gas_for_all_is_refused_before_anything_is_done() external {
+    function test_less_than_the_least_gas_for_all_is_refused_before_anything_is_done() external {
         Registration[] memory entries = honest(5);
         bytes memory call_ = abi.encodeCall(IKeyDelegation.registerKeyBundles, (entries));
         vm.prank(relayer);
