@@ -34,8 +34,14 @@ class Refused(ContractRefused):
 class Table:
     """A chain on which a verifier knows some keys."""
 
-    def __init__(self, known: set[bytes], unknown: str, signer: str = "0x" + "0" * 40) -> None:
-        self.known, self.unknown, self.signer = known, unknown, signer
+    def __init__(
+        self,
+        known: set[bytes],
+        unknown: str,
+        signer: str = "0x" + "0" * 40,
+        revoked: bool = False,
+    ) -> None:
+        self.known, self.unknown, self.signer = known, unknown, (signer, 0, revoked, bytes(32), 1)
         self.asked: list[str] = []
 
     def contract(self, name: str, address: str) -> Any:
@@ -53,7 +59,7 @@ class Table:
 
     def read(self, function: Any) -> Any:
         if function is None:
-            return (self.signer, 0, bytes(32))
+            return self.signer
         if function not in self.known:
             raise Refused(self.unknown)
         return ()
@@ -108,6 +114,11 @@ def test_the_signer_is_brought_once() -> None:
     expected = (ProductLine.MILAN, MILAN.ark().der, MILAN.intermediate(SigningKey.VCEK).der)
     assert submission == expected
     assert missing_signer(having, DEPLOYMENT, REPORT) is None
+
+
+def test_a_revoked_signer_is_brought_anew() -> None:
+    revoked: Any = Table(set(), "PlatformUnknown", signer="0x" + "5" * 40, revoked=True)
+    assert missing_signer(revoked, DEPLOYMENT, REPORT) is not None
 
 
 @pytest.mark.parametrize("attestation", [nitro(), sevsnp()])

@@ -186,6 +186,7 @@ def test_stranger_renews_each_kind_on_its_own(street: Street) -> None:
     assert registry.attest_further_on_chain() == []
     before = street.world.reader.kinds_of(street.keys.info().authority)
     street.world.mine(8)
+    street.world.warp(60)
     registry.attest_on_chain(TeeKind.NITRO)
     after = street.world.reader.kinds_of(street.keys.info().authority)
     assert after[0] == before[0]

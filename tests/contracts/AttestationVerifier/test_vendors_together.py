@@ -150,7 +150,7 @@ def test_raised_floor_ends_trust_and_an_exception_names_the_tcb(world: World) ->
     workload = world.attest(authority, SEV_SNP)
     world.chain.send(world.snp.functions.raiseFloor(ProductLine.MILAN, 0xFF << 56 | 1))
     assert refused_reason(world, authority) == "TcbStatusNotAccepted"
-    tcb = (219 << 56 | 24 << 48 | 4).to_bytes(32, "big")
+    tcb = (ProductLine.MILAN << 64 | 219 << 56 | 24 << 48 | 4).to_bytes(32, "big")
     out_of_date, until = 5, world.chain.now + nitro.DAY
     world.chain.send(world.policy.functions.allowStatus(workload, out_of_date, tcb, until))
     assert world.standing(authority) == (True, "")

@@ -32,8 +32,9 @@ def misfortune(monkeypatch: pytest.MonkeyPatch) -> Iterator[Misfortune]:
 
 
 @pytest.fixture
-def unruly(misfortune: Misfortune, world: World) -> World:
-    """The world of the stories, on such a network."""
+def unruly(misfortune: Misfortune, request: pytest.FixtureRequest) -> World:
+    """The world of the stories, on such a network: its node starts behind misfortune's installation."""
+    world: World = request.getfixturevalue("world")
     return world
 
 
