@@ -21,7 +21,7 @@ from xmtp_tee.audit import BEGUN, OK, RECOVERED, LogVerifier, decode_entry, veri
 from xmtp_tee.enclave.audit.log import AuditLog
 from xmtp_tee.enclave.audit.segments import FileSegments
 from xmtp_tee.enclave.callers import Peer
-from xmtp_tee.enclave.records import KeyRecord
+from xmtp_tee.enclave.records import KeyRecord, audit_data, pack
 from xmtp_tee.enclave.service import Enclave
 from xmtp_tee.enclave.session import Session
 from xmtp_tee.enclave.store import SealedStore
@@ -628,3 +628,9 @@ def test_bent_receipt_is_refused(office: Office, field: str) -> None:
         verify_receipt(
             replace(receipt, **{field: bent}), signature, office.enclave.describe().authority
         )
+
+
+def test_a_frames_associated_data_are_the_fields_of_every_other_kind_of_data() -> None:
+    for first in (1, 255, 1 << 40):
+        found = audit_data(b"s" * 16, b"l" * 16, first)
+        assert found == pack(b"audit", b"s" * 16, b"l" * 16, first)

@@ -44,6 +44,7 @@ class Ed25519Signer:
         "_pointers",
         "_product",
         "_scalar",
+        "_signature",
         "public_key",
     )
 
@@ -54,8 +55,11 @@ class Ed25519Signer:
         self._domains: dict[bytes, bytes] = {}
         self._scalar, self._nonce, self._product = bytearray(32), bytearray(32), bytearray(32)
         self._hash, self._input = bytearray(_HASH), bytearray(_PREFIX_AT + 32 + _HASH)
+        # Made once: each pointer into a buffer costs as much as a hash.
+        self._signature = bytearray(_HASH)
         buffers = (self._scalar, self._hash, self._nonce, self._product, self._input)
-        self._pointers = tuple(map(ffi.from_buffer, buffers))
+        out = ffi.from_buffer(self._signature)
+        self._pointers = (*map(ffi.from_buffer, buffers), out, out + 32)
         scalar, digest = self._pointers[:2]
         lib.crypto_hash_sha512(digest, ffi.from_buffer(seed), SEED_SIZE)
         expanded = memoryview(self._hash)
@@ -76,7 +80,7 @@ class Ed25519Signer:
         ``context``: at most 255 bytes. It separates the uses of one key, so every use has its own.
         """
         domain = self._domains.get(context) or self._domain(context)
-        scalar, digest, nonce, product, source = self._pointers
+        scalar, digest, nonce, product, source, out, out_s = self._pointers
         hashed = sha512(message).digest()
         # r = SHA-512(dom2 || prefix || PH(M)), reduced
         begin = _PREFIX_AT - len(domain)
@@ -85,17 +89,17 @@ class Ed25519Signer:
         lib.crypto_hash_sha512(digest, source + begin, len(self._input) - begin)
         lib.crypto_core_ed25519_scalar_reduce(nonce, digest)
         # R = [r]B, then k = SHA-512(dom2 || R || A || PH(M)), reduced
-        signature = bytearray(_HASH)
-        out = ffi.from_buffer(signature)
         if lib.crypto_scalarmult_ed25519_base_noclamp(out, nonce) != 0:
             raise ArithmeticError("the nonce is zero")
-        self._hash[:] = sha512(b"".join((domain, signature[:32], self.public_key, hashed))).digest()
+        self._hash[:] = sha512(
+            b"".join((domain, self._signature[:32], self.public_key, hashed))
+        ).digest()
         lib.crypto_core_ed25519_scalar_reduce(product, digest)
         # S = r + k * a
         lib.crypto_core_ed25519_scalar_mul(product, product, scalar)
-        lib.crypto_core_ed25519_scalar_add(out + 32, product, nonce)
+        lib.crypto_core_ed25519_scalar_add(out_s, product, nonce)
         self._nonce[:] = self._product[:] = _ZEROS
-        return bytes(signature)
+        return bytes(self._signature)
 
     def close(self) -> None:
         """Overwrite the key. Whoever signs after this gets a ValueError."""

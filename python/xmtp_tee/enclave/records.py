@@ -5,6 +5,7 @@ place.
 from __future__ import annotations
 
 import os
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -22,6 +23,8 @@ AUDIT_DOCUMENT: Final = "audit"
 """The name of the document with the audit logs' marks."""
 
 _DOMAIN: Final = b"xmtp-tee/store"
+_EIGHT: Final = (8).to_bytes(4, "big")
+_HEAD: Final = _DOMAIN + SCHEMA.to_bytes(4, "big")
 
 
 class KeyVersion(msgspec.Struct, frozen=True, array_like=True):
@@ -160,11 +163,24 @@ def pack(*fields: bytes | int) -> bytes:
 
     Integers take 8 bytes. No two lists of fields have the same packing.
     """
-    parts = [_DOMAIN, SCHEMA.to_bytes(4, "big")]
+    parts = [_HEAD]
     for field in fields:
         raw = field.to_bytes(8, "big") if isinstance(field, int) else field
         parts += [len(raw).to_bytes(4, "big"), raw]
     return b"".join(parts)
+
+
+@lru_cache(maxsize=4)
+def _audit_head(store_id: bytes, log_id: bytes) -> bytes:
+    return pack(b"audit", store_id, log_id)
+
+
+def audit_data(store_id: bytes, log_id: bytes, first: int) -> bytes:
+    """Return the associated data of a sealed frame of an audit log: its store, its log, its first entry's counter.
+
+    One is made with every answer, so what does not change is packed once.
+    """
+    return _audit_head(store_id, log_id) + _EIGHT + first.to_bytes(8, "big")
 
 
 def record_data(store_id: bytes, epoch: int, key_id: bytes, tags: bytes, position: int) -> bytes:

@@ -36,7 +36,7 @@ from xmtp_tee.enclave.integrity.history import History, Point
 from xmtp_tee.enclave.integrity.tree import Tree
 from xmtp_tee.enclave.private_keys import Ed25519Signer, wiped
 from xmtp_tee.enclave.purposes import Purpose
-from xmtp_tee.enclave.records import ID_SIZE, SCHEMA, HeadBody, KeyRecord, pack, secret_data
+from xmtp_tee.enclave.records import ID_SIZE, SCHEMA, HeadBody, KeyRecord, audit_data, secret_data
 from xmtp_tee.enclave.sealing import (
     RECOVERY,
     Sealer,
@@ -258,14 +258,14 @@ class SealedStore:
 
     def seal_audit(self, body: bytes, log_id: bytes, first: int) -> bytes:
         """Seal a frame of an audit log, whose first entry has the counter ``first``."""
-        return self._sealer.seal("audit", body, pack(b"audit", self.store_id, log_id, first))
+        return self._sealer.seal("audit", body, audit_data(self.store_id, log_id, first))
 
     def open_audit(self, frame: bytes, log_id: bytes, first: int) -> bytearray:
         """Return what :meth:`seal_audit` sealed.
 
         :raises StoreTamperedError: if it was changed, or is of another place
         """
-        return self._sealer.open("audit", frame, pack(b"audit", self.store_id, log_id, first))
+        return self._sealer.open("audit", frame, audit_data(self.store_id, log_id, first))
 
     def document(self, name: str) -> bytes | None:
         """Return the document of this name, or None if there provably is none. If it is secret, the caller wipes
