@@ -29,7 +29,8 @@ class HalfScalars(NamedTuple):
 def half_scalars(digest: int, r: int, s: int) -> Iterator[HalfScalars]:
     """Yield equations that are equivalent to the signature's own, the shortest first.
 
-    Each has nonce*r + key*s = 0 and nonce*digest + (generator_low + 2^192*generator_high)*s = 0 modulo N.
+    Each has nonce*r + key*s = 0 and nonce*digest + (generator_low + 2^192*generator_high)*s = 0 modulo N, and a nonce
+    other than zero. No scalar of the first two is above 2^192; the others are as long as they come.
     """
     inverse = pow(s, -1, N)
     u1, u2 = digest * inverse % N, r * inverse % N
@@ -37,6 +38,8 @@ def half_scalars(digest: int, r: int, s: int) -> Iterator[HalfScalars]:
     for i, j in _COMBINATIONS:
         nonce = i * first[0] + j * second[0]
         key = i * first[1] + j * second[1]
+        if nonce == 0:
+            continue  # Euclid's first pair, (0, N): it holds whatever the signature is.
         generator = -nonce * u1 % N
         for candidate in (generator, generator - N):
             low = (candidate + 2 ** (HALF_BITS - 1)) % 2**HALF_BITS - 2 ** (HALF_BITS - 1)
