@@ -7,30 +7,31 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from tests.enclave.handover_support import (
+    ROOT,
+    Platform,
+    approve,
+    collateral,
+    predecessor,
+    receive,
+)
 from tests.enclave.loopback import ADMINISTRATIVE, allow_backups
-from tests.enclave.serving import serving
 from tests.enclave.support import NOW, OWNER, EnclaveProcess
 from xmtp_tee import hpke
 from xmtp_tee.assurance import AssuranceLevel
 from xmtp_tee.attestation.drivers.emulated import emulated_tdx
 from xmtp_tee.attestation.kinds import TeeKind
 from xmtp_tee.attestation.quote import parse_quote
-from xmtp_tee.attestation.simulator import (
-    CollateralRecipe,
-    development_root_certificate,
-)
+from xmtp_tee.attestation.simulator import CollateralRecipe
 from xmtp_tee.attestation.workload import workload_id
 from xmtp_tee.audit import BEGUN, OK, decode_entry
 from xmtp_tee.client.key_manager import KeyManager
-from xmtp_tee.enclave.birth import give_birth
-from xmtp_tee.enclave.config import Limits
 from xmtp_tee.enclave.errors import PredecessorRefusedError
 from xmtp_tee.enclave.handover import (
     LIFETIME,
@@ -39,49 +40,15 @@ from xmtp_tee.enclave.handover import (
     report_data,
     require_predecessor,
 )
+from xmtp_tee.enclave.handover_ground import Ground
 from xmtp_tee.enclave.service import Enclave
 from xmtp_tee.enclave.storage.sqlite import SqliteRows
 from xmtp_tee.enclave.store import SealedStore
-from xmtp_tee.enclave.successor import receive_store
 from xmtp_tee.errors import XmtpTeeError
 from xmtp_tee.policy import decode_policy, encode_policy
 from xmtp_tee.policy.document import Caller, Grant, StoreRules
 from xmtp_tee.wire import messages as wire
 from xmtp_tee.wire.store_faults import HandOverNonceError, SuccessorRefusedError
-
-ROOT = development_root_certificate()
-
-
-def collateral() -> bytes:
-    return CollateralRecipe().build(NOW - 60).to_json().encode()
-
-
-class Platform:
-    """A simulated machine with an enclave over its own store."""
-
-    def __init__(self, folder: Path, name: str, salt: bytes = b"") -> None:
-        self.state = folder / name
-        self.state.mkdir(mode=0o700)
-        self.driver = emulated_tdx(self.state, measurement_salt=salt)
-        self.path = self.state / "keys.sqlite"
-
-    def open(self) -> Enclave:
-        if not self.path.exists():
-            give_birth(lambda c, w: SqliteRows.create(self.path, c, w), self.driver, NOW)
-        return Enclave(SealedStore.open(SqliteRows.open(self.path), self.driver), self.driver)
-
-    @property
-    def workload(self) -> str:
-        return workload_id(parse_quote(self.driver.quote(bytes(64)))).hex()
-
-
-def approve(enclave: Enclave, *workloads: str, roots: tuple[bytes, ...] = (ROOT,)) -> None:
-    present = enclave._parts.policy.policy
-    rules = StoreRules(
-        successors=workloads, roots=tuple(hashlib.sha256(root).hexdigest() for root in roots)
-    )
-    policy = msgspec.structs.replace(present, version=present.version + 1, store=rules)
-    enclave.handle(wire.ApplyPolicy(document=encode_policy(policy)), NOW)
 
 
 @pytest.fixture
@@ -223,32 +190,6 @@ def test_attestation_for_a_registry_does_not_serve_a_hand_over(
 # --- what the successor takes ---------------------------------------------------------------------
 
 
-@contextmanager
-def predecessor(folder: Path, platform: Platform, successor: Platform) -> Iterator[Path]:
-    """The old enclave, on a socket, with a policy that approves the successor."""
-
-    def make(path: Path) -> Enclave:
-        enclave = platform.open()
-        allow_backups(enclave)
-        approve(enclave, successor.workload)
-        return enclave
-
-    with serving(folder, Limits(), make) as path:
-        yield path
-
-
-def receive(path: Path, successor: Platform) -> str:
-    return receive_store(path, successor.driver, ROOT, collateral(), NOW)
-
-
-def ways_in(platform: Platform) -> int:
-    rows = SqliteRows.open(platform.path)
-    try:
-        return len(rows.wraps())
-    finally:
-        rows.close()
-
-
 def test_successor_takes_a_store_from_an_enclave_of_its_own_code(folder: Path) -> None:
     old, new = Platform(folder, "old"), Platform(folder, "new")
     with predecessor(folder, old, new) as path:
@@ -267,7 +208,7 @@ def test_successor_takes_no_store_from_other_code(folder: Path) -> None:
         pytest.raises(PredecessorRefusedError, match="workload"),
     ):
         receive(path, new)
-    assert ways_in(old) == 1
+    assert old.ways_in == 1
 
 
 def test_successor_takes_a_store_from_older_code_that_its_release_lists(
@@ -278,7 +219,7 @@ def test_successor_takes_a_store_from_older_code_that_its_release_lists(
     monkeypatch.setattr("xmtp_tee.enclave.handover.WORKLOADS", known)
     with predecessor(folder, old, new) as path:
         receive(path, new)
-    assert ways_in(old) == 2
+    assert old.ways_in == 2
 
 
 def test_successor_takes_no_store_key_that_the_old_enclave_did_not_seal(folder: Path) -> None:
@@ -294,7 +235,7 @@ def test_successor_takes_no_store_key_that_the_old_enclave_did_not_seal(folder: 
     ):
         receive(path, new)
     old.driver.quote = genuine  # type: ignore[method-assign]
-    assert ways_in(old) == 1
+    assert old.ways_in == 1
 
 
 def test_evidence_of_a_hand_over_binds_each_of_its_parts() -> None:
@@ -313,10 +254,11 @@ def test_genuine_successor_takes_no_store_from_a_simulated_enclave(folder: Path)
     sealed = (bytes(32), bytes(16), bytes(32), bytes(48))
     evidence = handed(TeeKind.TDX, old.driver.quote(handed_data(*sealed)), *sealed)
     own = bytes.fromhex(new.workload)
-    trust = (own, ROOT, collateral())
-    require_predecessor(evidence, *trust, AssuranceLevel.SIMULATED, NOW)
+    simulated = Ground(ROOT, collateral(), AssuranceLevel.SIMULATED, NOW)
+    require_predecessor(evidence, own, simulated)
+    genuine = replace(simulated, own_level=AssuranceLevel.MEMBER)
     with pytest.raises(PredecessorRefusedError, match="simulated"):
-        require_predecessor(evidence, *trust, AssuranceLevel.MEMBER, NOW)
+        require_predecessor(evidence, own, genuine)
 
 
 def test_store_opens_on_the_new_platform_after_a_hand_over_between_processes(folder: Path) -> None:

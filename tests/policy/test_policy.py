@@ -28,7 +28,7 @@ from xmtp_tee.policy import (
 )
 from xmtp_tee.policy.approval import approval_typed_data
 from xmtp_tee.policy.check import problems
-from xmtp_tee.policy.document import built_in
+from xmtp_tee.policy.document import StoreRules, TcbFloor, built_in
 from xmtp_tee.wire.refusals import PolicyInvalidError
 
 TOML = """
@@ -103,6 +103,8 @@ def test_defaults_are_the_strict_ones() -> None:
         '{"version": 1, "callers": [], "keys": {"maximum_installations": 11}}',
         '{"version": 1, "callers": [], "wallet": {"maximum_identity_updates": 257}}',
         '{"version": 1, "callers": [], "wallet": {"clock_window": 0}}',
+        '{"version": 1, "callers": [], "store": {"tcb_floors": [{"product": "Rome"}]}}',
+        '{"version": 1, "callers": [], "store": {"tcb_floors": [{"product": "Milan", "snp": 256}]}}',
         "[" * 10_000,
         "x" * 70_000,
     ],
@@ -128,9 +130,17 @@ def with_rule(**changes: object) -> Policy:
     return msgspec.structs.replace(GOOD, wallet=WalletRules(typed_data=(made,)))
 
 
+def with_floors(*floors: TcbFloor) -> Policy:
+    return msgspec.structs.replace(GOOD, store=StoreRules(tcb_floors=floors))
+
+
 GRANT = Grant(operations=("sign",), owners=("*",))
 IMPOSSIBLE = {
     "no callers": msgspec.structs.replace(GOOD, callers=()),
+    "a product line's floor twice": with_floors(
+        TcbFloor(product="Milan"), TcbFloor(product="Milan")
+    ),
+    "an FMC but on Turin": with_floors(TcbFloor(product="Genoa", fmc=1)),
     "neither uid nor key": with_callers(Caller(name="a")),
     "uid and key": with_callers(Caller(name="a", uid=1, key="aa" * 32)),
     "key of another length": with_callers(Caller(name="a", key="aa" * 31)),

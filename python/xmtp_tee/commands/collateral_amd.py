@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from xmtp_tee.commands.console import Console
-from xmtp_tee.commands.files import read_file
+from xmtp_tee.commands.files import read_file, read_root
 from xmtp_tee.commands.options import (
     chain_options,
     json_option,
@@ -68,23 +68,10 @@ def revoke_amd(
 
         root = development_snp_pki(line).ark().der
     else:
-        root = _certificate(read_file(ark, "certificate"))
+        root = read_root(ark, "certificate")
     sender = open_sender(keystore, password_file, unsafe_private_key_env, node_account)
     receipt = submit_amd_crl(chain, where, line, root, listed, sender)
     console.result(
         data | {"transaction": receipt.transaction, "gas": receipt.gas_used},
         [f"revoked: {names}", f"transaction {receipt.transaction}, gas {receipt.gas_used:,}"],
     )
-
-
-def _certificate(data: bytes) -> bytes:
-    """Return the root's certificate in DER: the last of AMD's chain."""
-    from cryptography import x509
-    from cryptography.hazmat.primitives.serialization import Encoding
-
-    try:
-        if b"-----BEGIN" not in data:
-            return data
-        return x509.load_pem_x509_certificates(data)[-1].public_bytes(Encoding.DER)
-    except ValueError as error:
-        raise UsageError("the root's certificate cannot be read", cause=str(error)[:200]) from error

@@ -14,7 +14,7 @@ import click
 
 from xmtp_tee.commands.config import Settings
 from xmtp_tee.commands.console import Console
-from xmtp_tee.commands.files import read_file
+from xmtp_tee.commands.files import read_file, read_root
 from xmtp_tee.commands.lazy import LazyGroup
 from xmtp_tee.commands.options import json_option, open_keys, socket_option
 
@@ -213,9 +213,14 @@ def recover(key_file: Path, console: Console, **place: Any) -> None:
 @click.argument("predecessor", metavar="SOCKET", type=click.Path(path_type=Path))
 @click.option(
     "--root",
-    required=True,
     type=click.Path(path_type=Path, dir_okay=False),
-    help="The root of both enclaves' evidence, DER; the other's policy pins it.",
+    help="The root of this platform's evidence, DER or PEM; the other's policy pins it. "
+    "SEV-SNP: default, the ARK that the evidence carries.",
+)
+@click.option(
+    "--predecessor-root",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The root of the other's evidence, if it is another one.",
 )
 @click.option(
     "--collateral",
@@ -225,15 +230,21 @@ def recover(key_file: Path, console: Console, **place: Any) -> None:
 @place_options
 @json_option
 def receive(
-    predecessor: Path, root: Path, collateral: Path | None, console: Console, **place: Any
+    predecessor: Path,
+    root: Path | None,
+    predecessor_root: Path | None,
+    collateral: Path | None,
+    console: Console,
+    **place: Any,
 ) -> None:
     """Have the enclave on SOCKET hand its store over to this platform, if its policy approves of this code."""
     config = _config(console, **place)
-    certificate = read_file(root, "root")
+    own = b"" if root is None else read_root(root)
+    others = b"" if predecessor_root is None else read_root(predecessor_root, "predecessor's root")
     given = b"" if collateral is None else read_file(collateral, "collateral")
     from xmtp_tee.enclave.process import receive as receive_store
 
-    store_id = receive_store(config, predecessor, certificate, given)
+    store_id = receive_store(config, predecessor, own, given, others)
     console.result({"store_id": store_id}, f"the store {store_id} opens on this platform now")
 
 

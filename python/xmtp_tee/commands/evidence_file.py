@@ -6,9 +6,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
-
 from xmtp_tee.assurance import AssuranceLevel
 from xmtp_tee.attestation import judgement
 from xmtp_tee.attestation.collateral import Collateral
@@ -20,7 +17,7 @@ from xmtp_tee.attestation.offline import Trust, judge_offline, workload_of_attes
 from xmtp_tee.attestation.sevsnp.product import ProductLine, Tcb
 from xmtp_tee.attestation.simulator.trust import development_trust
 from xmtp_tee.commands.console import Console
-from xmtp_tee.commands.files import read_file
+from xmtp_tee.commands.files import read_file, read_root
 from xmtp_tee.commands.options import open_chain, refuse_unread
 from xmtp_tee.errors import ExitCode, UsageError, XmtpTeeError
 from xmtp_tee.verdict import Check, CheckResult, Verdict
@@ -124,7 +121,7 @@ def _trust(expected: Expectations, tee: TeeKind) -> Trust:
                 expected="--root amd, or --root development",
             )
         return Trust(floors=floors, crls=crls)
-    root = _certificate(read_file(Path(str(expected.root)), "root"))
+    root = read_root(Path(str(expected.root)))
     if tee is TeeKind.NITRO:
         return Trust(root=root, crls=crls)
     if expected.collateral is None:
@@ -137,16 +134,6 @@ def _trust(expected: Expectations, tee: TeeKind) -> Trust:
 
 def _collateral(path: Path) -> Collateral:
     return Collateral.from_json(read_file(path, "collateral").decode(errors="replace"))
-
-
-def _certificate(content: bytes) -> bytes:
-    """Return a certificate in DER: AWS publishes its root in PEM, Intel in DER."""
-    if not content.lstrip().startswith(b"-----BEGIN CERTIFICATE-----"):
-        return content
-    try:
-        return x509.load_pem_x509_certificate(content).public_bytes(Encoding.DER)
-    except ValueError as error:
-        raise UsageError("the root is not a certificate in PEM", cause=str(error)[:200]) from error
 
 
 def _compare_online(

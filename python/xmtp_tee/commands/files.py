@@ -49,6 +49,25 @@ def read_text(path: Path, what: str) -> str:
         raise UsageError(f"the {what} is not text", got=path, expected="UTF-8") from None
 
 
+def read_root(path: Path, what: str = "root") -> bytes:
+    """Return a root certificate in DER. Vendors publish theirs in DER, or in PEM with those below it before it.
+
+    :raises UsageError: it cannot be read, or has PEM's mark and holds no certificates
+    """
+    content = read_file(path, what)
+    if b"-----BEGIN" not in content:
+        return content
+    from cryptography import x509
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    try:
+        return x509.load_pem_x509_certificates(content)[-1].public_bytes(Encoding.DER)
+    except ValueError as error:
+        raise UsageError(
+            f"the {what} is not a certificate in PEM", got=path, cause=str(error)[:200]
+        ) from error
+
+
 def _bounded(data: bytes, what: str, path: Path) -> bytes:
     if len(data) > MAX_FILE:
         raise UsageError(f"the {what} is too long", got=path, expected=f"at most {MAX_FILE} bytes")

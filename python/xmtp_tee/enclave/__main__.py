@@ -59,7 +59,10 @@ def parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="take the store over with a recovery key (32 raw bytes), its keys as imported, and end",
     )
-    made.add_argument("--root", type=Path, help="the root of this enclave's evidence, DER")
+    made.add_argument("--root", type=Path, help="the root of this platform's evidence, DER")
+    made.add_argument(
+        "--predecessor-root", type=Path, help="the old enclave's, DER, if it is another one"
+    )
     made.add_argument("--collateral", type=Path, help="SGX and TDX: the collateral, JSON")
     made.add_argument(
         "--must-exist", action="store_true", help="refuse to make a new store if there is none"
@@ -156,16 +159,16 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _receive(config: EnclaveConfig, options: argparse.Namespace) -> str:
-    if options.root is None:
-        raise ConfigurationError("--receive-store-from needs --root")
     try:
-        root = options.root.read_bytes()
-        collateral = options.collateral.read_bytes() if options.collateral else b""
+        root, collateral, old_root = (
+            given.read_bytes() if given else b""
+            for given in (options.root, options.collateral, options.predecessor_root)
+        )
     except OSError as error:
         raise ConfigurationError(
             "A file cannot be read", got=error.filename, cause=error.strerror
         ) from None
-    return receive(config, options.receive_store_from, root, collateral)
+    return receive(config, options.receive_store_from, root, collateral, old_root)
 
 
 def _received(store_id: str) -> int:

@@ -18,15 +18,15 @@ from hashlib import sha256
 from typing import Final
 
 from xmtp_tee.assurance import AssuranceLevel
-from xmtp_tee.attestation.collateral import Collateral
 from xmtp_tee.attestation.errors import FieldError
 from xmtp_tee.attestation.evidence import Attestation
 from xmtp_tee.attestation.judgement import Expectations
 from xmtp_tee.attestation.kinds import TeeKind
-from xmtp_tee.attestation.offline import Trust, judge_offline, workload_of_attestation
+from xmtp_tee.attestation.offline import judge_offline, workload_of_attestation
 from xmtp_tee.enclave.errors import PredecessorRefusedError
+from xmtp_tee.enclave.handover_ground import Ground
 from xmtp_tee.enclave.predecessors import WORKLOADS
-from xmtp_tee.errors import ExitCode, RefusedByPolicyError
+from xmtp_tee.errors import ExitCode, InvalidEvidenceError, RefusedByPolicyError
 from xmtp_tee.hashing import keccak256
 from xmtp_tee.policy.document import StoreRules
 from xmtp_tee.wire.store_faults import HandOverNonceError, SuccessorRefusedError
@@ -123,14 +123,7 @@ class Nonces:
             )
 
 
-def require_successor(
-    attestation: Attestation,
-    rules: StoreRules,
-    root: bytes,
-    collateral: bytes,
-    own_level: AssuranceLevel,
-    now: int,
-) -> bytes:
+def require_successor(attestation: Attestation, rules: StoreRules, ground: Ground) -> bytes:
     """Return the workload id of a successor that the policy approves, on genuine hardware.
 
     :raises SuccessorRefusedError: naming the first thing that does not hold
@@ -139,31 +132,22 @@ def require_successor(
         raise SuccessorRefusedError(
             "The policy approves no successor", expected="store.successors, workload ids"
         )
-    if sha256(root).hexdigest() not in rules.roots:
+    root = sha256(ground.root).hexdigest()
+    if root not in rules.roots:
         raise SuccessorRefusedError(
             "The policy does not pin the root of the successor's evidence",
-            got=f"SHA-256 {sha256(root).hexdigest()}",
+            got=f"SHA-256 {root}",
             expected="one of store.roots",
         )
     _require_verified(
         _Claim("successor", SuccessorRefusedError, attestation),
         frozenset(bytes.fromhex(each) for each in rules.successors),
-        root,
-        collateral,
-        own_level,
-        now,
+        ground,
     )
     return workload_of_attestation(attestation)
 
 
-def require_predecessor(
-    attestation: Attestation,
-    own_workload: bytes,
-    root: bytes,
-    collateral: bytes,
-    own_level: AssuranceLevel,
-    now: int,
-) -> None:
+def require_predecessor(attestation: Attestation, own_workload: bytes, ground: Ground) -> None:
     """Return if a store key comes from an enclave of this very code, or of code whose stores this
     release takes over (``predecessors``), on genuine hardware.
 
@@ -175,10 +159,7 @@ def require_predecessor(
     _require_verified(
         _Claim("old enclave", PredecessorRefusedError, attestation),
         WORKLOADS | {own_workload},
-        root,
-        collateral,
-        own_level,
-        now,
+        ground,
     )
 
 
@@ -191,19 +172,11 @@ class _Claim:
     attestation: Attestation
 
 
-def _require_verified(
-    claim: _Claim,
-    workloads: frozenset[bytes],
-    root: bytes,
-    collateral: bytes,
-    own_level: AssuranceLevel,
-    now: int,
-) -> None:
+def _require_verified(claim: _Claim, workloads: frozenset[bytes], ground: Ground) -> None:
     try:
-        given = Collateral.from_json(collateral.decode()) if collateral else None
-        trust = Trust(root=root, collateral=given)
-        verdict = judge_offline(claim.attestation, trust, now, Expectations(workloads))
-    except (FieldError, UnicodeDecodeError) as error:
+        trust = ground.trust(claim.attestation.tee)
+        verdict = judge_offline(claim.attestation, trust, ground.now, Expectations(workloads))
+    except (FieldError, InvalidEvidenceError, UnicodeDecodeError) as error:
         raise claim.refusal(
             f"The {claim.who}'s evidence cannot be judged", got=type(error).__name__
         ) from None
@@ -216,7 +189,8 @@ def _require_verified(
         )
     if not any(check.name == "workload" and check.result == "pass" for check in verdict.checks):
         raise claim.refusal(f"The {claim.who}'s workload was not judged")
-    if verdict.level is AssuranceLevel.SIMULATED and own_level is not AssuranceLevel.SIMULATED:
+    simulated = verdict.level is AssuranceLevel.SIMULATED
+    if simulated and ground.own_level is not AssuranceLevel.SIMULATED:
         raise claim.refusal(
             f"The {claim.who} is simulated, and shares nothing with a genuine enclave"
         )

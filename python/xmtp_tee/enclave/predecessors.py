@@ -5,7 +5,14 @@ the keys may come from. Whoever builds an image that shall take over the stores 
 the older one's workload id here.
 """
 
+from collections.abc import Mapping
 from typing import Final
+
+from xmtp_tee.attestation.sevsnp.product import ProductLine, Tcb
 
 WORKLOADS: Final[frozenset[bytes]] = frozenset()
 """Workload ids (32 bytes)."""
+
+TCB_FLOORS: Final[Mapping[ProductLine, Tcb]] = {}
+"""The least TCB of a SEV-SNP enclave that a store is taken over from. A product line that is not listed
+has none but the successor's own platform's: its enclaves are then of the same line, and as new."""

@@ -113,8 +113,16 @@ def _confined(config: EnclaveConfig) -> list[str]:
     return confine(writable, readable, ports)
 
 
-def receive(config: EnclaveConfig, predecessor: Path, root: bytes, collateral: bytes) -> str:
+def receive(
+    config: EnclaveConfig,
+    predecessor: Path,
+    root: bytes,
+    collateral: bytes,
+    predecessor_root: bytes = b"",
+) -> str:
     """Have another enclave hand its store over to this platform; return the store's id in hex.
+
+    The arguments are those of :func:`receive_store`.
 
     :raises SuccessorRefusedError: if its policy does not approve this enclave
     :raises PredecessorRefusedError: if it is not shown to be an enclave of trusted code
@@ -123,7 +131,9 @@ def receive(config: EnclaveConfig, predecessor: Path, root: bytes, collateral: b
     lock = prepare_state_directory(config.state_dir)
     try:
         driver, now = make_driver(config), int(time.time())
-        return receive_store(predecessor, driver, root, collateral, now)
+        return receive_store(
+            predecessor, driver, root, collateral, now, predecessor_root=predecessor_root
+        )
     finally:
         os.close(lock)
 

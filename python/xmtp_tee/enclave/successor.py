@@ -23,6 +23,8 @@ from xmtp_tee.enclave.handover import (
     report_data,
     require_predecessor,
 )
+from xmtp_tee.enclave.handover_ground import Ground, own_floors, own_root
+from xmtp_tee.enclave.predecessors import TCB_FLOORS
 from xmtp_tee.enclave.private_keys import wiped
 from xmtp_tee.enclave.sealing import KEY_SIZE, provider_of, wrap_store_key
 from xmtp_tee.errors import InvalidEvidenceError
@@ -83,16 +85,29 @@ class _Predecessor:
         return message
 
 
-def receive_store(path: Path, driver: Driver, root: bytes, collateral: bytes, now: int) -> str:
+def receive_store(
+    path: Path,
+    driver: Driver,
+    root: bytes,
+    collateral: bytes,
+    now: int,
+    *,
+    predecessor_root: bytes = b"",
+) -> str:
     """Have the enclave at ``path`` hand its store over to this platform; return the store's id.
 
-    ``root``: the certificate (DER) under which the evidence of both enclaves stands; ``collateral``:
-    of SGX and TDX, as JSON. ``now``: unix seconds.
+    ``root``: the certificate (DER) under which this platform's evidence stands; SEV-SNP's carries it,
+    so there it may be empty. ``predecessor_root``: the old enclave's, unless it is the same one.
+    ``collateral``: of SGX and TDX, as JSON. ``now``: unix seconds.
 
+    :raises ConfigurationError: if no root is given, and the platform's evidence carries none
     :raises PredecessorRefusedError: if it is not shown that an enclave of trusted code is at ``path``
     :raises SuccessorRefusedError: if the old enclave's policy does not approve this one
     :raises XmtpTeeError: whatever else it answers
     """
+    root = root or own_root(driver)
+    floors = {**own_floors(driver, now), **TCB_FLOORS}
+    ground = Ground(predecessor_root or root, collateral, driver.assurance, now, floors)
     try:
         old = _Predecessor(path)
     except OSError as error:
@@ -116,7 +131,7 @@ def receive_store(path: Path, driver: Driver, root: bytes, collateral: bytes, no
         )
         if answer.store_id != issued.store_id:
             raise InvalidEvidenceError("The old enclave speaks of two stores")
-        _require_enclave(answer, public, driver, root, collateral, now)
+        _require_enclave(answer, public, driver, ground)
         opened = hpke.open_(_SUITE, answer.enc, private, INFO, aad, answer.ciphertext)
         with wiped(bytearray(opened)) as store_key, wiped(driver.seal_root()) as seal_root:
             if len(store_key) != KEY_SIZE:
@@ -133,16 +148,10 @@ def receive_store(path: Path, driver: Driver, root: bytes, collateral: bytes, no
 
 
 def _require_enclave(
-    answer: wire.HandedOver,
-    public: bytes,
-    driver: Driver,
-    root: bytes,
-    collateral: bytes,
-    now: int,
+    answer: wire.HandedOver, public: bytes, driver: Driver, ground: Ground
 ) -> None:
     store_id = answer.store_id
     own = claimed(driver.tee, driver.quote(bytes(64)), public, bytes(32), store_id)
     tee = next((kind for kind in TeeKind if kind.label == answer.tee), TeeKind.NONE)
     evidence = handed(tee, answer.quote, public, store_id, answer.enc, answer.ciphertext)
-    workload = workload_of_attestation(own)
-    require_predecessor(evidence, workload, root, collateral, driver.assurance, now)
+    require_predecessor(evidence, workload_of_attestation(own), ground)

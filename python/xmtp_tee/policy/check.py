@@ -7,7 +7,15 @@ from collections.abc import Iterator
 
 from xmtp_tee.attestation.address import parse_address
 from xmtp_tee.attestation.errors import FieldError
-from xmtp_tee.policy.document import ANY, Caller, Condition, Policy, TypedDataRule, WalletRules
+from xmtp_tee.policy.document import (
+    ANY,
+    Caller,
+    Condition,
+    Policy,
+    StoreRules,
+    TypedDataRule,
+    WalletRules,
+)
 from xmtp_tee.policy.operations import OPERATIONS
 from xmtp_tee.policy.typed_rules import compile_rule
 from xmtp_tee.wire.refusals import PolicyInvalidError, TypedDataInvalidError
@@ -53,6 +61,7 @@ def problems(policy: Policy) -> Iterator[str]:
     ):
         yield "change: no owners, and no caller with the grant apply-policy: it could never change"
     yield from (f"wallet: {text}" for text in _of_wallet(policy.wallet))
+    yield from (f"store: {text}" for text in _of_store(policy.store))
 
 
 def _of_caller(caller: Caller) -> Iterator[str]:
@@ -86,6 +95,14 @@ def _of_wallet(rules: WalletRules) -> Iterator[str]:
         yield "two rules for typed data with one name"
     for rule in rules.typed_data:
         yield from (f"typed data {rule.name!r}: {text}" for text in _of_typed_data(rule))
+
+
+def _of_store(rules: StoreRules) -> Iterator[str]:
+    products = [floor.product for floor in rules.tcb_floors]
+    for product in sorted({each for each in products if products.count(each) > 1}):
+        yield f"two TCB floors of {product}"
+    if any(floor.fmc and floor.product != "Turin" for floor in rules.tcb_floors):
+        yield "a TCB floor with an FMC, which Turin alone has"
 
 
 def _of_typed_data(rule: TypedDataRule) -> Iterator[str]:

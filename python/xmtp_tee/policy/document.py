@@ -5,7 +5,7 @@ Addresses are texts of 0x and 40 hex digits, keys and ids hex without 0x, times 
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta
@@ -19,6 +19,7 @@ DAY: Final = 86_400
 Name = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._@-]*$")]
 Positive = Annotated[int, Meta(ge=1, le=(1 << 53) - 1)]
 Natural = Annotated[int, Meta(ge=0, le=(1 << 53) - 1)]
+Octet = Annotated[int, Meta(ge=0, le=255)]
 
 
 class Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -133,16 +134,32 @@ class WalletRules(Part, frozen=True, kw_only=True):
     typed_data: tuple[TypedDataRule, ...] = ()
 
 
+class TcbFloor(Part, frozen=True, kw_only=True):
+    """The least TCB of a SEV-SNP product line: ``product`` as AMD spells it, components 0 to 255;
+    ``fmc`` is Turin's alone.
+    """
+
+    product: Literal["Milan", "Genoa", "Turin"]
+    boot_loader: Octet = 0
+    tee: Octet = 0
+    snp: Octet = 0
+    microcode: Octet = 0
+    fmc: Octet = 0
+
+
 class StoreRules(Part, frozen=True, kw_only=True):
     """Who may get the store. ``successors``: workload ids (hex) of enclaves to which it may be handed
     over. ``roots``: SHA-256 (hex) of the root certificates under which their evidence may stand.
     ``recovery``: X25519 public keys (hex) to which the store key may be sealed. WARNING: whoever has
-    such a private key and a copy of the database has every key in it.
+    such a private key and a copy of the database has every key in it. ``tcb_floors``: of SEV-SNP
+    successors, one for a product line; without one it is what this platform itself reports, and
+    another line is refused.
     """
 
     successors: tuple[Annotated[str, Meta(pattern="^[0-9a-f]{64}$")], ...] = ()
     roots: tuple[Annotated[str, Meta(pattern="^[0-9a-f]{64}$")], ...] = ()
     recovery: tuple[Annotated[str, Meta(pattern="^[0-9a-f]{64}$")], ...] = ()
+    tcb_floors: tuple[TcbFloor, ...] = ()
 
 
 class Policy(Part, frozen=True, kw_only=True):

@@ -6,6 +6,7 @@ import logging
 
 from xmtp_tee import hpke
 from xmtp_tee.attestation.kinds import TeeKind
+from xmtp_tee.attestation.sevsnp.product import ProductLine, Tcb
 from xmtp_tee.enclave.handover import (
     INFO,
     claimed,
@@ -13,6 +14,7 @@ from xmtp_tee.enclave.handover import (
     report_data,
     require_successor,
 )
+from xmtp_tee.enclave.handover_ground import Ground, own_floors
 from xmtp_tee.enclave.operations.call import Call
 from xmtp_tee.enclave.private_keys import wiped
 from xmtp_tee.enclave.recovery import wrap_for_recovery
@@ -42,10 +44,7 @@ def hand_over(call: Call, operation: wire.HandOver) -> wire.HandedOver:
     workload = require_successor(
         claimed(tee, operation.quote, key, nonce, store_id),
         call.policy.store,
-        operation.root,
-        operation.collateral,
-        call.parts.driver.assurance,
-        call.now,
+        _ground(call, operation, tee),
     )
 
     call.begin(operation)
@@ -64,6 +63,19 @@ def hand_over(call: Call, operation: wire.HandOver) -> wire.HandedOver:
     quote = call.parts.driver.quote(handed_data(key, store_id, enc, sealed))
     log.warning("the store key was handed over to a successor of workload %s", workload.hex())
     return wire.HandedOver(store_id, enc, sealed, call.parts.driver.tee.label, quote)
+
+
+def _ground(call: Call, operation: wire.HandOver, tee: TeeKind) -> Ground:
+    """Return what the successor is judged by; the policy's floors come before the platform's own."""
+    driver = call.parts.driver
+    floors = own_floors(driver, call.now) if tee is TeeKind.SEV_SNP else {}
+    floors |= {
+        ProductLine.from_label(each.product): Tcb(
+            each.boot_loader, each.tee, each.snp, each.microcode, each.fmc
+        )
+        for each in call.policy.store.tcb_floors
+    }
+    return Ground(operation.root, operation.collateral, driver.assurance, call.now, floors)
 
 
 def export_recovery(call: Call, operation: wire.ExportRecovery) -> wire.WrapAccepted:
