@@ -14,7 +14,11 @@ from tests.contracts.nitro import nitro_support as nitro
 from tests.contracts.sevsnp import snp_support as snp
 from tests.support.fixtures import attestation_fixture
 from xmtp_tee.attestation.p384.witness import make_witness
+from xmtp_tee.attestation.sevsnp.product import ProductLine
+from xmtp_tee.attestation.sevsnp.report import SigningKey
 from xmtp_tee.attestation.simulator.nitro import development_nitro_pki
+from xmtp_tee.attestation.simulator.sevsnp import AmdCrlRecipe, development_snp_pki
+from xmtp_tee.attestation.x509 import read_x509
 
 KEYS = frozenset(
     {
@@ -45,7 +49,7 @@ def measure_tee() -> dict[str, int] | None:
 
 def measure_crypto() -> dict[str, int]:
     """Return the figures of the same contracts that need no evidence of others."""
-    return _primitives() | _nitro_crl()
+    return _primitives() | _nitro_crl() | _sevsnp_crl()
 
 
 def _primitives() -> dict[str, int]:
@@ -97,6 +101,22 @@ def _nitro_crl() -> dict[str, int]:
         witness = nitro.crl_witness(revocations, root.der)
         submit = verifier.functions.submitCrl(revocations, root.der, witness, 0, 50)
         return {"submit_nitro_crl_50_entries": chain.gas(submit)}
+
+
+def _sevsnp_crl() -> dict[str, int]:
+    """AMD's lists name keys for whole product lines, so they are short: one of the development root, which names one
+    signer that the verifier knows and one that it does not."""
+    pki, product = development_snp_pki(), ProductLine.MILAN
+    anchor, ark = pki.anchor(), pki.ark().der
+    asvk = pki.intermediate(SigningKey.VLEK).der
+    revoked = (read_x509(asvk, "ASVK").serial_number, 1000)
+    crl = AmdCrlRecipe(revoked, _SIMULATED, _SIMULATED + 30 * 86_400).build(pki)
+    with bench_chain(_SIMULATED) as chain:
+        pinned = (int(product), snp.MILAN_FLOOR, anchor.ark, anchor.ask, anchor.asvk)
+        verifier = snp.deploy(chain, [pinned])
+        chain.send(verifier.functions.submitSigner(int(product), ark, asvk))
+        submit = verifier.functions.submitCrl(int(product), ark, crl)
+        return {"submit_sevsnp_crl_2_entries": chain.gas(submit)}
 
 
 def _sevsnp() -> dict[str, int]:

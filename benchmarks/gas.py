@@ -65,6 +65,7 @@ NOTES = {
     "p384_verify": "P384.verify, the average of 12 random signatures; calldata 15.6 kB",
     "sha384_per_block": "SHA-384, each block of 128 bytes; execution, no transaction",
     "submit_nitro_crl_50_entries": "a Nitro CA's revocation list, one transaction",
+    "submit_sevsnp_crl_2_entries": "an AMD root's revocation list, which names a known signer",
     "submit_sevsnp_signer": "AMD's ASVK of Milan under its ARK: once for each key",
     "verify_nitro_cold_chain": "a genuine Nitro document, five signatures; only the root is known",
     "verify_nitro_new_leaf": "the same; only the enclave's own certificate is new",
