@@ -156,12 +156,12 @@ def fuzz_decoders(rounds: int, seed: int) -> int:
     found = list(samples().items())
     for _ in range(rounds):
         name, data = generator.choice(found)
-        begin = time.perf_counter()
+        begin = time.process_time()
         try:
             DECODERS[name](damage(data, generator))
         except mls.MlsError:
             refused += 1
-        assert time.perf_counter() - begin < 1
+        assert time.process_time() - begin < 1
     return refused
 
 
@@ -186,10 +186,10 @@ def fuzz_group(rounds: int, seed: int) -> int:
         damaged = damage(message, generator)
         if damaged == message:
             continue
-        begin = time.perf_counter()
+        begin = time.process_time()
         with pytest.raises(mls.MlsError):
             victim.process(damaged)
-        assert time.perf_counter() - begin < 1
+        assert time.process_time() - begin < 1
     assert victim.mine.epoch_authenticator == before
     assert isinstance(victim.process(messages[0]), mls.ApplicationMessage)
     assert reader

@@ -148,10 +148,10 @@ def test_more_proposals_than_a_commit_may_hold() -> None:
         [mls.PreSharedKey(mls.ExternalPskId(b"%d" % i, bytes(32))) for i in range(1025)],
         psks=mls.PskStore({b"%d" % i: bytes(32) for i in range(1025)}),
     ).message
-    begin = time.perf_counter()
+    begin = time.process_time()
     with pytest.raises(errors.TooLargeError):
         clients[0].process(message)
-    assert time.perf_counter() - begin < 2
+    assert time.process_time() - begin < 2
 
 
 def test_last_epoch_has_no_successor() -> None:
@@ -192,10 +192,10 @@ def test_hostile_tree_takes_bounded_time() -> None:
             tree.put(node, ParentNode(key, b"x" * 32, below))
         else:
             tree.put(node, replace(leaf, encryption_key=key, signature_key=key))
-    begin = time.perf_counter()
+    begin = time.process_time()
     with pytest.raises(errors.ParentHashError):
         tree_rules.check_tree(tree)
-    assert time.perf_counter() - begin < 10
+    assert time.process_time() - begin < 10
 
 
 @pytest.mark.parametrize(
