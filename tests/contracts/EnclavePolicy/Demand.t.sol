@@ -54,6 +54,20 @@ contract EnclavePolicyDemandTest is LockedPolicy {
         announce(relax);
     }
 
+    function test_a_demand_of_a_kind_that_there_is_not_is_refused() external {
+        for (uint256 bit = 0; bit < 8; ++bit) {
+            uint8 foreign = uint8(1 << bit);
+            if (foreign & ALL != 0) continue;
+            for (uint8 others = 0; others <= ALL; others += ALL) {
+                uint8 kinds = others | foreign;
+                bytes memory invalid = abi.encodeWithSelector(IEnclavePolicy.DemandInvalid.selector, uint8(1), kinds);
+                expectRefused(admin, abi.encodeCall(IEnclavePolicy.demandKinds, (1, kinds)), invalid, "demand");
+                expectError(invalid);
+                announce(abi.encodeCall(IEnclavePolicy.relaxKinds, (1, kinds)));
+            }
+        }
+    }
+
     function test_the_same_demand_again_is_refused() external {
         bytes memory unchanged = abi.encodeWithSelector(IEnclavePolicy.DemandUnchanged.selector, uint8(0), uint8(0));
         expectRefused(admin, abi.encodeCall(IEnclavePolicy.demandKinds, (0, 0)), unchanged, "none");

@@ -80,8 +80,8 @@ contract KeyRegistryBatchTest is DelegationFixture {
 
     function test_every_kind_of_malformed_entry_is_reported() external {
         Registration[] memory entries = honest(8);
-        entries[0].identityKey = new bytes(33);
-        entries[1].identityKey = "";
+        entries[0].identityKey = bytes.concat(entries[0].identityKey, hex"00");
+        entries[1].identityKey = hex"01";
         entries[2].preKey = new bytes(31);
         entries[3].preKeySignature = "";
         entries[4].attestationProof = "";
@@ -90,6 +90,7 @@ contract KeyRegistryBatchTest is DelegationFixture {
         entries[7].signature = abi.encodePacked(MARK);
         Vm.Log[] memory reports = refusalsOf(entries, 8);
         assertSame(reports[0].topics[3], bytes32(0), "no identity key of 33 bytes in a topic");
+        assertSame(reports[1].topics[3], bytes32(0), "and none of one byte");
         assertSame(
             reasonOf(reports[6]),
             abi.encodeWithSelector(IKeyDelegation.SignatureExpired.selector, time() - 1, time()),

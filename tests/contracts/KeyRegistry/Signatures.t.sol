@@ -342,6 +342,14 @@ contract KeyRegistrySignaturesTest is DelegationFixture {
         );
     }
 
+    function test_the_mark_alone_is_a_malformed_wrapper() external {
+        refuseRegistration(
+            newBundle(factory.addressOf(signer), "first"),
+            abi.encodePacked(MARK),
+            abi.encodePacked(IKeyDelegation.CounterfactualSignatureMalformed.selector)
+        );
+    }
+
     /// @dev Three zeros: no factory, and both offsets lead to a length of zero.
     function test_the_shortest_wrapper_is_96_bytes() external {
         Bundle memory bundle = newBundle(factory.addressOf(signer), "first");
