@@ -75,6 +75,11 @@ contract EnclaveRegistrySeveralKindsTest is SeveralKinds {
         assertSame(reason, IEnclaveRegistry.EnclaveUnknown.selector, "as for a stranger");
     }
 
+    function test_evidence_of_no_kind_has_no_verifier_however_many_there_are() external {
+        expectError(abi.encodeWithSelector(IAttestationRouter.TeeKindUnsupported.selector, uint8(0)));
+        enclaves.attest(authority, TRANSPORT_KEY, uint64(START_BLOCK - 1), new bytes(128));
+    }
+
     function test_each_kind_is_renewed_on_its_own() external {
         attestBy(TeeKind.NITRO, authority);
         vm.warp(START + 1 days);
@@ -317,15 +322,24 @@ contract EnclaveRegistrySeveralKindsTest is SeveralKinds {
     }
 
     function test_assurance_is_the_lowest_level_of_what_counts() external {
-        AttestedReport memory report = reportBy(TeeKind.NITRO, authority, START_BLOCK - 1);
+        uint256 before = vm.snapshotState();
+        TeeKind[2] memory others = [TeeKind.NITRO, TeeKind.SEV_SNP];
+        for (uint256 i = 0; i < others.length; ++i) {
+            vm.revertToState(before);
+            expectLowestAssurance(others[i]);
+        }
+    }
+
+    function expectLowestAssurance(TeeKind other) private {
+        AttestedReport memory report = reportBy(other, authority, START_BLOCK - 1);
         report.workload = OTHER_WORKLOAD;
-        attestBy(TeeKind.NITRO, authority, report);
+        attestBy(other, authority, report);
         expectAssurance(AssuranceLevel.MEMBER);
         demand(1, TDX);
         expectAssurance(AssuranceLevel.MEMBER);
-        demand(2, TDX | NITRO);
+        demand(2, TDX | uint8(1 << uint8(other)));
         expectAssurance(AssuranceLevel.WALLET);
-        judgedBy(TeeKind.NITRO, TcbStatus.OUT_OF_DATE);
+        judgedBy(other, TcbStatus.OUT_OF_DATE);
         expectAssurance(AssuranceLevel.NONE);
     }
 
