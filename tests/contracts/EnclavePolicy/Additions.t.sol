@@ -177,6 +177,8 @@ contract EnclavePolicyAdditionsTest is LockedPolicy {
         for (uint256 i = 0; i < others.length; ++i) {
             expectError(abi.encodeWithSelector(IPolicyAdministration.AdditionNotSchedulable.selector, others[i]));
             announce(abi.encodePacked(others[i], new bytes(64)));
+            expectError(abi.encodeWithSelector(IPolicyAdministration.AdditionNotSchedulable.selector, others[i]));
+            announce(abi.encodePacked(others[i]));
         }
     }
 

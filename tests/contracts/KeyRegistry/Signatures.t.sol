@@ -342,6 +342,17 @@ contract KeyRegistrySignaturesTest is DelegationFixture {
         );
     }
 
+    /// @dev Every number of 160 bits is an address, the greatest too.
+    function test_a_factory_at_the_last_address_that_deploys_nothing() external {
+        address last = address(type(uint160).max);
+        Bundle memory bundle = newBundle(factory.addressOf(signer), "first");
+        refuseRegistration(
+            bundle,
+            wrapped(last, "", registrationBy(SIGNER_KEY, bundle)),
+            abi.encodeWithSelector(IKeyDelegation.OwnerNotDeployed.selector, bundle.owner, last)
+        );
+    }
+
     function test_the_mark_alone_is_a_malformed_wrapper() external {
         refuseRegistration(
             newBundle(factory.addressOf(signer), "first"),
