@@ -55,12 +55,13 @@ def cli() -> None:
 @source_options
 @deployment_option
 @account_option
-def submit(deployment: Path, alias: str | None, **flags) -> None:
+def submit(deployment: Path, alias: str | None, source: Source) -> None:
     """Submit what the verifier lacks; what it knows already is skipped."""
     quiet()
     try:
+        prepared = source.prepare()
         sync, chain, _ = _sync(deployment)
-        collateral, leaf = Source(**flags).read(lambda: chain.block().timestamp)
+        collateral, leaf = prepared(chain.block().timestamp)
         for item in sync.submit(collateral, ApeSender(sending_account(alias)), leaf):
             click.echo(f"{item.what:<40} {f'gas {item.gas:,}' if item.sent else 'known already'}")
     except XmtpTeeError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,8 @@ import pytest
 from eth_account import Account
 
 from xmtp_tee.commands.config import SettingMissing
-from xmtp_tee.commands.options import open_sender
-from xmtp_tee.commands.relaying import split_owner
+from xmtp_tee.commands.options import SenderChoice
+from xmtp_tee.commands.relaying import OwnerChoice
 from xmtp_tee.errors import UsageError
 
 KEY = bytes(range(1, 33))
@@ -46,9 +47,9 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return questions
 
 
-def owner_flags(**given: Any) -> dict[str, Any]:
-    names = ("owner_keystore", "owner_password_file", "unsafe_owner_private_key_env")
-    return dict.fromkeys((*names, "owner_node_account")) | {"for_owner": ADDRESS} | given
+def owner(**given: Any) -> OwnerChoice:
+    nothing = dict.fromkeys(field.name for field in fields(OwnerChoice))
+    return OwnerChoice(**nothing | {"for_owner": ADDRESS} | given)
 
 
 @pytest.mark.parametrize("variable", ["ETH_PASSWORD", "XMTP_TEE_PASSWORD_FILE"])
@@ -56,7 +57,7 @@ def test_senders_password_does_not_open_the_owners_keystore(
     variable: str, keystore: str, password: Path, asked: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(variable, str(password))
-    signer, _ = split_owner(owner_flags(owner_keystore=keystore))
+    signer = owner(owner_keystore=keystore).open()
     assert signer is not None
     assert signer.address == ADDRESS
     assert len(asked) == 1
@@ -65,7 +66,7 @@ def test_senders_password_does_not_open_the_owners_keystore(
 def test_owners_keystore_opens_with_its_own_password_file(
     keystore: str, password: Path, asked: list[str]
 ) -> None:
-    signer, _ = split_owner(owner_flags(owner_keystore=keystore, owner_password_file=password))
+    signer = owner(owner_keystore=keystore, owner_password_file=password).open()
     assert signer is not None
     assert asked == []
 
@@ -75,7 +76,7 @@ def test_senders_keystore_and_password_may_come_from_the_environment(
 ) -> None:
     monkeypatch.setenv("ETH_KEYSTORE", keystore)
     monkeypatch.setenv("ETH_PASSWORD", str(password))
-    assert open_sender(None, None, None, None).address == ADDRESS
+    assert SenderChoice(None, None, None, None).open().address == ADDRESS
     assert asked == []
 
 
@@ -84,7 +85,7 @@ def test_owner_is_never_taken_from_the_environment(
 ) -> None:
     monkeypatch.setenv("ETH_KEYSTORE", keystore)
     with pytest.raises(UsageError):
-        split_owner(owner_flags(owner_password_file=password))
+        owner(owner_password_file=password).open()
 
 
 def test_password_for_what_has_none_and_two_accounts_are_refused(
@@ -97,8 +98,8 @@ def test_password_for_what_has_none_and_two_accounts_are_refused(
         (None, None, "VARIABLE", ADDRESS),
     ):
         with pytest.raises(UsageError):
-            open_sender(*bad)
+            SenderChoice(*bad)
     for variable in ("XMTP_TEE_KEYSTORE", "ETH_KEYSTORE", "ETH_KEYSTORE_ACCOUNT"):
         monkeypatch.delenv(variable, raising=False)
     with pytest.raises(SettingMissing):
-        open_sender(None, None, None, None)
+        SenderChoice(None, None, None, None).open()

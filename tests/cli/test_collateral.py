@@ -15,6 +15,8 @@ from xmtp_tee.attestation import Collateral, TeeKind
 from xmtp_tee.attestation.simulator import CollateralRecipe, QuoteRecipe
 from xmtp_tee.cli import main
 from xmtp_tee.commands.collateral import duration
+from xmtp_tee.commands.files import MAX_FILE
+from xmtp_tee.commands.options import ChainChoice
 from xmtp_tee.errors import UsageError
 
 COLLATERAL = CollateralRecipe().build(ISSUED_AT)
@@ -28,9 +30,10 @@ def desk(monkeypatch: pytest.MonkeyPatch) -> Desk:
     made.chain.collateral = COLLATERAL
     monkeypatch.setenv("no_proxy", "*")
     monkeypatch.setattr(
-        "xmtp_tee.commands.collateral._open", lambda *_: (made.sync, made.verifier.now)
+        "xmtp_tee.commands.collateral._sync", lambda *_: (made.sync, made.verifier.now)
     )
-    monkeypatch.setattr("xmtp_tee.commands.collateral.open_sender", lambda *_: None)
+    monkeypatch.setattr(ChainChoice, "connect", lambda *_: (None, None))
+    monkeypatch.setattr(ChainChoice, "connect_as", lambda *_: (None, None, object()))
     return made
 
 
@@ -171,7 +174,7 @@ def test_submit_refuses_what_the_chain_would_refuse(desk: Desk, tmp_path: Path) 
 
 def test_submit_refuses_files_that_are_none(desk: Desk, tmp_path: Path) -> None:
     big = tmp_path / "big"
-    big.write_bytes(bytes((1 << 21) + 1))
+    big.write_bytes(bytes(MAX_FILE + 1))
     binary = tmp_path / "binary"
     binary.write_bytes(b"\xff\xfe")
     for file in (tmp_path / "none", tmp_path, big, binary):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 
@@ -13,13 +15,10 @@ from xmtp_tee.client.deployment import Deployment
 from xmtp_tee.client.evidence_encoding import SNP_VERIFIER, verifier_of
 
 
-def new_serials(
-    chain: Chain, deployment: Deployment, product: ProductLine, crl_der: bytes
-) -> list[int]:
-    """Return the serial numbers in a list that the verifier does not know as revoked, in the list's order.
+def listed_serials(crl_der: bytes) -> list[int]:
+    """Return the serial numbers in a list, in its order, each once; no signature is verified.
 
     :raises CollateralInvalidError: not a list
-    :raises DeploymentInvalid: the deployment has no SEV-SNP verifier
     """
     try:
         serials = [entry.serial_number for entry in x509.load_der_x509_crl(crl_der)]
@@ -27,11 +26,19 @@ def new_serials(
         raise CollateralInvalidError(
             "The revocation list cannot be read.", cause=str(error)[:200]
         ) from error
+    return list(dict.fromkeys(serials))
+
+
+def new_serials(
+    chain: Chain, deployment: Deployment, product: ProductLine, serials: Iterable[int]
+) -> list[int]:
+    """Return those serial numbers that the verifier does not know as revoked, in the order given.
+
+    :raises DeploymentInvalid: the deployment has no SEV-SNP verifier
+    """
     functions = verifier_of(chain, deployment, SNP_VERIFIER).functions
     return [
-        serial
-        for serial in dict.fromkeys(serials)
-        if not chain.read(functions.isRevoked(int(product), serial))
+        serial for serial in serials if not chain.read(functions.isRevoked(int(product), serial))
     ]
 
 

@@ -123,7 +123,8 @@ def submit_nitro_crl(
 def signer_holdings(chain: Chain, deployment: Deployment) -> list[Holding]:
     """Return the signers that the SEV-SNP verifier has, and until when they count; none without such a verifier.
 
-    A product whose signer was not brought is left out: nobody may need it.
+    A product whose signer was not brought is left out: nobody may need it. One that a revocation list named stays in,
+    as MISSING (``until`` 0, ", revoked" in ``what``), until a newer certificate takes its place.
     """
     if SNP_VERIFIER not in deployment.contracts:
         return []
@@ -136,7 +137,6 @@ def signer_holdings(chain: Chain, deployment: Deployment) -> list[Holding]:
             if int(pointer, 16):
                 subject = f"{product.label} {name}"
                 what = f"SEV-SNP signer {subject}" + (", revoked" if revoked else "")
-                # A newer certificate of AMD's takes the place of a revoked one.
                 found.append(Holding(what, 0 if revoked else int(until), "sevsnp-signer", subject))
     return found
 

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING
 import click
 
 from xmtp_tee.commands.console import Console
+from xmtp_tee.commands.files import write_text
 from xmtp_tee.commands.lazy import LazyGroup
 from xmtp_tee.commands.options import (
+    ChainChoice,
+    SenderChoice,
     chain_options,
+    deployment_option,
     json_option,
-    open_chain,
-    open_deployment,
     open_keys,
-    open_sender,
     sender_options,
     socket_option,
 )
@@ -67,8 +68,7 @@ def show(
     authority: str | None,
     save: Path | None,
     socket: Path | None,
-    rpc_url: str | None,
-    deployment: Path | None,
+    where: ChainChoice,
     console: Console,
 ) -> None:
     """What the contract has of the store of the enclave AUTHORITY (an address), by default of the one on the
@@ -81,12 +81,12 @@ def show(
     else:
         with open_keys(socket) as keys:
             named = keys.authority
-    chain, where = open_chain(rpc_url, deployment, console)
+    chain, deployment = where.connect(console)
     from xmtp_tee.client.anchors import FreshnessAnchors
 
-    found = FreshnessAnchors(chain, where).require_all(named)
+    found = FreshnessAnchors(chain, deployment).require_all(named)
     if save is not None:
-        _write(save, found.to_json())
+        write_text(save, found.to_json(), "file")
     console.result(_described(found), _lines(found))
 
 
@@ -100,8 +100,7 @@ def show(
 def check(
     authority: str | None,
     socket: Path | None,
-    rpc_url: str | None,
-    deployment: Path | None,
+    where: ChainChoice,
     console: Console,
 ) -> None:
     """Have the enclave prove that its store descends from every anchor that it ever had.
@@ -113,11 +112,11 @@ def check(
     from xmtp_tee.attestation.address import parse_address
 
     named = None if authority is None else parse_address(authority)
-    chain, where = open_chain(rpc_url, deployment, console)
+    chain, deployment = where.connect(console)
     from xmtp_tee.client.anchors import FreshnessAnchors
 
     with open_keys(socket) as keys:
-        known = FreshnessAnchors(chain, where).require_all(named or keys.authority)
+        known = FreshnessAnchors(chain, deployment).require_all(named or keys.authority)
         epoch = keys.require_descent(known)
     behind = epoch - known.states[-1].epoch
     console.result(
@@ -128,21 +127,17 @@ def check(
 
 @click.command()
 @socket_option
-@click.option(
-    "--deployment",
-    type=click.Path(path_type=Path),
-    help="The deployment file. [env: XMTP_TEE_DEPLOYMENT]",
-)
+@deployment_option
 @json_option
 def sign(socket: Path | None, deployment: Path | None, console: Console) -> None:
     """Have the present state signed for the deployment's contract; anyone may send the call."""
-    where = open_deployment(deployment)
+    target = ChainChoice(None, deployment).load()
     with console.progress("loading the chain client"):
         from xmtp_tee.client.anchors import calldata, contract_of
 
-    contract = contract_of(where)
+    contract = contract_of(target)
     with open_keys(socket) as keys:
-        made = keys.sign_anchor(chain_id=where.chain_id, contract=contract)
+        made = keys.sign_anchor(chain_id=target.chain_id, contract=contract)
     data = {
         "chain_id": made.chain_id,
         "to": contract,
@@ -164,26 +159,21 @@ def sign(socket: Path | None, deployment: Path | None, console: Console) -> None
 def submit(
     max_fee: float | None,
     socket: Path | None,
-    rpc_url: str | None,
-    deployment: Path | None,
-    keystore: str | None,
-    password_file: Path | None,
-    unsafe_private_key_env: str | None,
-    node_account: str | None,
+    where: ChainChoice,
+    sender: SenderChoice,
     console: Console,
 ) -> None:
     """Anchor the store's present state, unless it is anchored already.
 
     Nothing is sent unless the store descends from every anchor there is.
     """
-    chain, where = open_chain(rpc_url, deployment, console)
+    chain, deployment, account = where.connect_as(sender, console)
     from xmtp_tee.client.anchoring import anchor_once
     from xmtp_tee.client.anchors import FreshnessAnchors
 
-    anchors = FreshnessAnchors(chain, where)
-    sender = open_sender(keystore, password_file, unsafe_private_key_env, node_account)
+    anchors = FreshnessAnchors(chain, deployment)
     with open_keys(socket) as keys:
-        done = anchor_once(keys, anchors, chain, sender, max_fee=_wei(max_fee))
+        done = anchor_once(keys, anchors, chain, account, max_fee=_wei(max_fee))
     console.result(_look(done), _told(done))
 
 
@@ -234,12 +224,8 @@ def watch(
     interval: float,
     max_fee: float | None,
     socket: Path | None,
-    rpc_url: str | None,
-    deployment: Path | None,
-    keystore: str | None,
-    password_file: Path | None,
-    unsafe_private_key_env: str | None,
-    node_account: str | None,
+    where: ChainChoice,
+    sender: SenderChoice,
     console: Console,
 ) -> None:
     """Anchor the store's state after changes, one call for as many as come together, until stopped.
@@ -252,22 +238,21 @@ def watch(
             "what matters cannot wait longer than the rest",
             got=f"--soon {soon:g} --later {later:g}",
         )
-    chain, where = open_chain(rpc_url, deployment, console)
+    chain, deployment, account = where.connect_as(sender, console)
     from xmtp_tee.client.anchor_schedule import Pace
     from xmtp_tee.client.anchoring import AnchorKeeper
     from xmtp_tee.client.anchors import FreshnessAnchors
 
-    anchors = FreshnessAnchors(chain, where)
-    sender = open_sender(keystore, password_file, unsafe_private_key_env, node_account)
+    anchors = FreshnessAnchors(chain, deployment)
     keeper = AnchorKeeper(
         lambda: open_keys(socket),
         anchors,
         chain,
-        sender,
+        account,
         Pace(soon, later, per_day),
         max_fee=_wei(max_fee),
     )
-    console.say(f"anchoring at {anchors.address}, from the account {sender.address}")
+    console.say(f"anchoring at {anchors.address}, from the account {account.address}")
     while True:
         wait = interval
         try:
@@ -315,15 +300,3 @@ def _told(done: Look) -> str:
     if done.sent is None:
         return f"epoch {done.anchored} is anchored already"
     return f"epoch {done.anchored} anchored: {done.sent.transaction}, gas {done.sent.gas_used:,}"
-
-
-def _write(path: Path, text: str) -> None:
-    target = path.expanduser()
-    temporary = target.with_name(target.name + ".tmp")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(target)
-    except OSError as error:
-        raise UsageError(
-            "the file cannot be written", got=path, cause=error.strerror or type(error).__name__
-        ) from error

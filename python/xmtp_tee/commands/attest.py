@@ -8,10 +8,11 @@ import click
 
 from xmtp_tee.attestation.kinds import TeeKind
 from xmtp_tee.commands.console import Console
+from xmtp_tee.commands.files import write_text
 from xmtp_tee.commands.options import (
+    ChainChoice,
     chain_options,
     json_option,
-    open_chain,
     open_keys,
     socket_option,
 )
@@ -37,34 +38,28 @@ def attest(
     tee: str | None,
     block: int | None,
     socket: Path | None,
-    rpc_url: str | None,
-    deployment: Path | None,
+    where: ChainChoice,
     console: Console,
 ) -> None:
     """Have the enclave attest itself for a deployment, bound to a recent block, and save the evidence."""
     kinds = {kind.label: kind for kind in TeeKind if kind is not TeeKind.NONE}
     if tee is not None and tee not in kinds:
         raise UsageError("there is no such kind of TEE", got=tee[:40], expected=", ".join(kinds))
-    chain, where = open_chain(rpc_url, deployment, console)
+    chain, deployment = where.connect(console)
     from xmtp_tee.client.registry import recent_block
 
     bound = recent_block(chain) if block is None else chain.block(block)
     with open_keys(socket) as keys, console.progress("quoting"):
         attestation = keys.get_attestation(
-            chain_id=where.chain_id,
-            enclave_registry=where.address("EnclaveRegistry"),
+            chain_id=deployment.chain_id,
+            enclave_registry=deployment.address("EnclaveRegistry"),
             block_number=bound.number,
             block_hash=bound.hash,
             tee=None if tee is None else kinds[tee],
         )
     text = attestation.to_json()
     if output is not None:
-        try:
-            output.write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise UsageError(
-                "the evidence cannot be written", got=output, cause=error.strerror
-            ) from error
+        write_text(output, text, "evidence")
         console.say(f"next: xmtp-tee verify {output}")
     console.result(
         {

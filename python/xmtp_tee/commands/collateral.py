@@ -11,18 +11,24 @@ import click
 
 from xmtp_tee.commands.collateral_source import Source, source_options
 from xmtp_tee.commands.console import Console, table
+from xmtp_tee.commands.files import write_text
 from xmtp_tee.commands.lazy import LazyGroup
 from xmtp_tee.commands.options import (
+    ChainChoice,
+    SenderChoice,
     chain_options,
+    hex_bytes,
     json_option,
-    open_chain,
-    open_sender,
     sender_options,
 )
 from xmtp_tee.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
+    from xmtp_tee.attestation.collateral import Collateral
+    from xmtp_tee.client.accounts import Sender
+    from xmtp_tee.client.chain import Chain
     from xmtp_tee.client.collateral import CollateralSync
+    from xmtp_tee.client.deployment import Deployment
     from xmtp_tee.client.holdings import Holding
 
 _COMMANDS = {
@@ -57,9 +63,9 @@ def collateral() -> None:
 @click.option("--metrics", is_flag=True, help="Print Prometheus' text format instead.")
 @chain_options
 @json_option
-def show(metrics: bool, rpc_url: str | None, deployment: Path | None, console: Console) -> None:
+def show(metrics: bool, where: ChainChoice, console: Console) -> None:
     """What the verifier has, and when it lapses."""
-    _report(rpc_url, deployment, console, within=0, metrics=metrics, families=())
+    _report(where, console, within=0, metrics=metrics, families=())
 
 
 @click.command(
@@ -83,14 +89,12 @@ def watch(
     within: str,
     families: tuple[str, ...],
     metrics: bool,
-    rpc_url: str | None,
-    deployment: Path | None,
+    where: ChainChoice,
     console: Console,
 ) -> None:
     """Exit non-zero when something needs renewal within a time: for cron and alerts."""
     _report(
-        rpc_url,
-        deployment,
+        where,
         console,
         within=duration(within),
         metrics=metrics,
@@ -111,36 +115,28 @@ def watch(
 def submit(
     dry_run: bool,
     save: Path | None,
-    rpc_url: str | None,
-    deployment: Path | None,
-    keystore: str | None,
-    password_file: Path | None,
-    unsafe_private_key_env: str | None,
-    node_account: str | None,
+    where: ChainChoice,
+    sender: SenderChoice,
+    source: Source,
     console: Console,
-    **flags: Any,
 ) -> None:
     """Bring what the verifier lacks; what it knows already costs nothing.
 
     Anyone may: what counts is Intel's signature. What the chain would refuse is refused before gas is spent.
     """
-    source = Source(**flags)
-    sync, now = _open(rpc_url, deployment, console)
-    found, leaf = source.read(lambda: now)
-    if save is not None:
-        _save(save, found.to_json())
+    prepared = source.prepare()
+    account: Sender | None = None
     if dry_run:
-        plan = sync.missing(found, leaf)
-        rows = [
-            {"what": piece.what, "sent": False, "lacking": lacks, "gas": 0} for piece, lacks in plan
-        ]
+        chain, deployment = where.connect(console)
     else:
-        sender = open_sender(keystore, password_file, unsafe_private_key_env, node_account)
-        done = sync.submit(found, sender, leaf)
-        rows = [
-            {"what": item.what, "sent": item.sent, "lacking": item.sent, "gas": item.gas}
-            for item in done
-        ]
+        chain, deployment, account = where.connect_as(sender, console)
+    sync, now = _sync(chain, deployment, console)
+    with console.progress("reading the collateral"):
+        found, leaf = prepared(now)
+    if save is not None:
+        write_text(save, found.to_json(), "file")
+    with console.progress("comparing" if account is None else "bringing what is lacking"):
+        rows = _rows(sync, found, leaf, account)
     lines = []
     for row in rows:
         said = "would be sent" if dry_run else f"sent, gas {row['gas']:,}"
@@ -156,20 +152,32 @@ def duration(text: str) -> int:
     return int(found[1]) * _UNITS[found[2]]
 
 
-def _open(
-    rpc_url: str | None, deployment: Path | None, console: Console
-) -> tuple[CollateralSync, int]:
-    chain, where = open_chain(rpc_url, deployment, console)
+def _rows(
+    sync: CollateralSync, found: Collateral, leaf: bytes | None, account: Sender | None
+) -> list[dict[str, Any]]:
+    """Bring what is lacking; without an account say what is."""
+    if account is None:
+        return [
+            {"what": piece.what, "sent": False, "lacking": lacks, "gas": 0}
+            for piece, lacks in sync.missing(found, leaf)
+        ]
+    return [
+        {"what": item.what, "sent": item.sent, "lacking": item.sent, "gas": item.gas}
+        for item in sync.submit(found, account, leaf)
+    ]
+
+
+def _sync(chain: Chain, deployment: Deployment, console: Console) -> tuple[CollateralSync, int]:
+    """Return the verifier's collateral, and the chain's time."""
     from xmtp_tee.client.collateral import CollateralSync
 
-    if where.development_root:
+    if deployment.development_root:
         console.say("DEVELOPMENT root: anyone can forge what this verifier accepts", colour="red")
-    return CollateralSync(chain, where), chain.block().timestamp
+    return CollateralSync(chain, deployment), chain.block().timestamp
 
 
 def _report(
-    rpc_url: str | None,
-    deployment: Path | None,
+    where: ChainChoice,
     console: Console,
     *,
     within: int,
@@ -181,8 +189,10 @@ def _report(
 
     if metrics and console.json:
         raise UsageError("one form of output at a time", got="--metrics and --json")
-    sync, now = _open(rpc_url, deployment, console)
-    held = _chosen([*sync.holdings(), *sync.signers()], families)
+    watched = {hex_bytes(family, "--fmspc", 6).hex() for family in families}
+    sync, now = _sync(*where.connect(console), console)
+    with console.progress("reading what the verifier has"):
+        held = _chosen([*sync.holdings(), *sync.signers()], watched)
     state = model.worst(held, now, within)
     short = [item for item in held if item.state(now, within) >= model.State.DUE]
     code = _exit_code(state) if judge else ExitCode.VERIFIED
@@ -207,13 +217,12 @@ def _report(
         raise click.exceptions.Exit(int(code))
 
 
-def _chosen(held: list[Holding], families: tuple[str, ...]) -> list[Holding]:
+def _chosen(held: list[Holding], wanted: set[str]) -> list[Holding]:
     """Leave out the TCB infos of families that are not watched; one that is watched and unknown is missing."""
     from xmtp_tee.client.holdings import Holding
 
-    if not families:
+    if not wanted:
         return held
-    wanted = {family.lower().removeprefix("0x") for family in families}
     chosen = [
         item
         for item in held
@@ -245,12 +254,3 @@ def _lines(held: list[Holding], now: int, within: int) -> list[str]:
             date, left = "-", "-"
         rows.append((item.what, item.state(now, within).label, date, left))
     return table(("piece", "state", "until (UTC)", "days left"), rows, frozenset({3}))
-
-
-def _save(path: Path, text: str) -> None:
-    try:
-        path.expanduser().write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UsageError(
-            "the file cannot be written", got=path, cause=error.strerror or type(error).__name__
-        ) from error

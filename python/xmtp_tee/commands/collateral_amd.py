@@ -9,10 +9,10 @@ import click
 from xmtp_tee.commands.console import Console
 from xmtp_tee.commands.files import read_file, read_root
 from xmtp_tee.commands.options import (
+    ChainChoice,
+    SenderChoice,
     chain_options,
     json_option,
-    open_chain,
-    open_sender,
     sender_options,
 )
 from xmtp_tee.errors import UsageError
@@ -37,41 +37,39 @@ def revoke_amd(
     product: str,
     ark: Path | None,
     dry_run: bool,
-    rpc_url: str | None,
-    deployment: Path | None,
-    keystore: str | None,
-    password_file: Path | None,
-    unsafe_private_key_env: str | None,
-    node_account: str | None,
+    where: ChainChoice,
+    sender: SenderChoice,
     console: Console,
 ) -> None:
     """Bring AMD's revocation list, DER, of a product line: https://kdsintf.amd.com/vcek/v1/<line>/crl.
 
     Anyone may: what counts is the root's signature. It ends every platform below what it names, for good.
     """
-    chain, where = open_chain(rpc_url, deployment, console)
-    from xmtp_tee.attestation.sevsnp.product import ProductLine
-    from xmtp_tee.client.amd_revocation import new_serials, submit_amd_crl
-
-    line = ProductLine.from_label(product)
     listed = read_file(crl, "revocation list")
-    serials = new_serials(chain, where, line, listed)
-    data: dict[str, object] = {"product": product, "new": serials, "dry_run": dry_run}
+    root = None if ark is None else read_root(ark, "certificate")
+    if root is None and not dry_run and not where.load().development_root:
+        raise UsageError("the root's certificate is needed", expected="--ark FILE")
+    with console.progress("loading the chain client"):
+        from xmtp_tee.attestation.sevsnp.product import ProductLine
+        from xmtp_tee.client.amd_revocation import listed_serials, new_serials, submit_amd_crl
+
+    line, serials = ProductLine.from_label(product), listed_serials(listed)
+    chain, deployment = where.connect(console)
+    with console.progress("comparing"):
+        serials = new_serials(chain, deployment, line, serials)
+    data: dict[str, object] = {"product": product, "new": list(map(hex, serials))}
     names = ", ".join(f"{serial:#x}" for serial in serials) or "none"
     if dry_run or not serials:
-        console.result(data, f"not known yet as revoked: {names}")
+        console.result(data | {"sent": False}, f"not known yet as revoked: {names}")
         return
-    if ark is None and not where.development_root:
-        raise UsageError("the root's certificate is needed", expected="--ark FILE")
-    if ark is None:
+    if root is None:
         from xmtp_tee.attestation.simulator.sevsnp import development_snp_pki
 
         root = development_snp_pki(line).ark().der
-    else:
-        root = read_root(ark, "certificate")
-    sender = open_sender(keystore, password_file, unsafe_private_key_env, node_account)
-    receipt = submit_amd_crl(chain, where, line, root, listed, sender)
+    account = sender.open()
+    with console.progress("bringing the list"):
+        receipt = submit_amd_crl(chain, deployment, line, root, listed, account)
     console.result(
-        data | {"transaction": receipt.transaction, "gas": receipt.gas_used},
+        data | {"sent": True, "transaction": receipt.transaction, "gas": receipt.gas_used},
         [f"revoked: {names}", f"transaction {receipt.transaction}, gas {receipt.gas_used:,}"],
     )

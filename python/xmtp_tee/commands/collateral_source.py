@@ -5,21 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from xmtp_tee.commands.options import hex_bytes
+from xmtp_tee.commands.files import read_file, read_text, text_of
+from xmtp_tee.commands.options import gathered, hex_bytes, refuse_unread
 from xmtp_tee.errors import UsageError
 
 if TYPE_CHECKING:
     from xmtp_tee.attestation.collateral import Collateral
     from xmtp_tee.attestation.quote import Quote
 
-F = TypeVar("F", bound=Callable[..., Any])
 _FILE = click.Path(path_type=Path)
 _PIECES = ("tcb_info", "qe_identity", "root_crl", "pck_crl", "pck_chain", "tcb_chain")
-MAX_FILE_SIZE = 1 << 21
 
 
 @dataclass(frozen=True)
@@ -42,14 +41,14 @@ class Source:
     fmspc: str | None = None
     ca: str | None = None
 
-    def read(self, now: Callable[[], int]) -> tuple[Collateral, bytes | None]:
-        """Return the collateral, and the PCK certificate (DER) of the quote if one is named.
+    def prepare(self) -> Callable[[int], tuple[Collateral, bytes | None]]:
+        """Judge the flags and read the files that they name; no service is asked before the answer is called.
 
-        ``now`` gives the chain's time, for the simulator's collateral.
+        What is returned takes the chain's time, for the simulator's collateral, and returns the collateral and the
+        PCK certificate (DER) of the quote if one is named.
 
-        :raises UsageError: no source, several, or one with pieces missing
+        :raises UsageError: no source, several, one with pieces missing, or an option that the source does not read
         """
-        quote = None if self.quote is None else _quote(self.quote)
         named = {
             "--file": self.file is not None,
             "Intel's pieces (--tcb-info ...)": any(getattr(self, name) for name in _PIECES),
@@ -63,15 +62,27 @@ class Source:
                 got=" and ".join(chosen) or "none",
                 expected=", ".join(named),
             )
-        if self.file is not None:
-            collateral = _all_in_one(self.file)
-        elif self.pccs is not None:
-            collateral = self._fetch(quote)
-        elif self.development:
-            collateral = self._simulate(quote, now())
-        else:
-            collateral = self._pieces()
-        return collateral, None if quote is None else quote.pck_leaf
+        self._refuse_unread()
+        quote = None if self.quote is None else _quote(self.quote)
+        leaf = None if quote is None else quote.pck_leaf
+        if self.pccs is not None:
+            fetch = self._service(quote)
+            return lambda _now: (fetch(), leaf)
+        if self.development:
+            return lambda now: (self._simulate(quote, now), leaf)
+        collateral = self._pieces() if self.file is None else _all_in_one(self.file)
+        return lambda _now: (collateral, leaf)
+
+    def _refuse_unread(self) -> None:
+        if self.pccs is None:
+            refuse_unread("Only a service is asked so", {"update": self.update})
+            refuse_unread("Only a service is asked for a family", {"fmspc": self.fmspc})
+        if (self.pccs is None and not self.development) or self.quote is not None:
+            # A quote says of which family it is.
+            given = {"tee": self.tee, "fmspc": self.fmspc, "ca": self.ca}
+            refuse_unread("The platform family is known", given)
+        if not any(getattr(self, name) for name in _PIECES):
+            refuse_unread("There are no pieces for it", {"qe-chain": self.qe_chain})
 
     def _pieces(self) -> Collateral:
         from xmtp_tee.attestation.collateral import Collateral
@@ -80,24 +91,24 @@ class Source:
         if missing:
             flags = (f"--{name.replace('_', '-')}" for name in missing)
             raise UsageError("pieces of the collateral are missing", expected=", ".join(flags))
-        files = {name: _read(getattr(self, name)) for name in _PIECES}
         text = {
-            name: _text(getattr(self, name), files[name])
+            name: read_text(getattr(self, name), "file")
             for name in ("tcb_info", "qe_identity", "pck_chain", "tcb_chain")
         }
         return Collateral.from_pieces(
             tcb_info=text["tcb_info"],
             qe_identity=text["qe_identity"],
-            root_ca_crl=files["root_crl"],
-            pck_crl=files["pck_crl"],
+            root_ca_crl=read_file(cast("Path", self.root_crl), "file"),
+            pck_crl=read_file(cast("Path", self.pck_crl), "file"),
             pck_crl_issuer_chain=text["pck_chain"],
             tcb_signing_chain=text["tcb_chain"],
             qe_identity_signing_chain=(
-                None if self.qe_chain is None else _text(self.qe_chain, _read(self.qe_chain))
+                None if self.qe_chain is None else read_text(self.qe_chain, "file")
             ),
         )
 
-    def _fetch(self, quote: Quote | None) -> Collateral:
+    def _service(self, quote: Quote | None) -> Callable[[], Collateral]:
+        """Return the request to the service, not yet made."""
         from xmtp_tee.attestation.kinds import TeeKind
         from xmtp_tee.client.pccs import INTEL_PCS_URL, PccsClient
 
@@ -105,14 +116,15 @@ class Source:
             INTEL_PCS_URL if self.pccs == "intel" else str(self.pccs), update=self.update
         )
         if quote is not None:
-            return client.fetch_for(quote)
+            return lambda: client.fetch_for(quote)
         if self.tee is None or self.fmspc is None or self.ca is None:
             raise UsageError(
                 "the service must be asked for one platform family",
                 expected="--quote FILE, or --tee, --fmspc and --ca",
             )
-        kinds = {"sgx": TeeKind.SGX, "tdx": TeeKind.TDX}
-        return client.fetch(kinds[self.tee], hex_bytes(self.fmspc, "--fmspc", 6), self.ca)
+        kind = {"sgx": TeeKind.SGX, "tdx": TeeKind.TDX}[self.tee]
+        family, ca = hex_bytes(self.fmspc, "--fmspc", 6), self.ca
+        return lambda: client.fetch(kind, family, ca)
 
     def _simulate(self, quote: Quote | None, now: int) -> Collateral:
         from xmtp_tee.attestation.simulator import CollateralRecipe, development_pki
@@ -127,8 +139,8 @@ class Source:
         return recipe(pck_ca=pck_ca).build(now - 3600)
 
 
-def source_options(function: F) -> F:
-    """The flags of :class:`Source`; the command gets them by the names of its fields."""
+def source_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Where the collateral comes from: the command gets ``source``."""
     options = (
         click.option("--file", type=_FILE, help="All in one, dcap-qvl's JSON."),
         click.option("--tcb-info", type=_FILE, help="Intel's answer: tcbInfo and its signature."),
@@ -154,15 +166,13 @@ def source_options(function: F) -> F:
         click.option("--fmspc", metavar="HEX", help="Of the platform family, 6 bytes."),
         click.option("--ca", type=click.Choice(["platform", "processor"]), help="Its PCK CA."),
     )
-    for option in reversed(options):
-        function = option(function)
-    return function
+    return gathered(function, "source", Source, options)
 
 
 def _all_in_one(path: Path) -> Collateral:
     from xmtp_tee.attestation.collateral import Collateral
 
-    return Collateral.from_json(_text(path, _read(path)))
+    return Collateral.from_json(read_text(path, "file"))
 
 
 def _quote(path: Path) -> Quote:
@@ -170,27 +180,7 @@ def _quote(path: Path) -> Quote:
     from xmtp_tee.attestation.evidence import Attestation
     from xmtp_tee.attestation.quote import parse_quote
 
-    data = _read(path)
+    data = read_file(path, "quote")
     if data.lstrip()[:1] == b"{":
-        return parse_quote(Attestation.from_json(_text(path, data)).quote)
+        return parse_quote(Attestation.from_json(text_of(data, path, "quote")).quote)
     return parse_quote(data)
-
-
-def _read(path: Path) -> bytes:
-    try:
-        with path.expanduser().open("rb") as file:
-            data = file.read(MAX_FILE_SIZE + 1)
-    except OSError as error:
-        raise UsageError(
-            "the file cannot be read", got=path, cause=error.strerror or type(error).__name__
-        ) from error
-    if len(data) > MAX_FILE_SIZE:
-        raise UsageError("the file is too long", got=path, expected=f"<= {MAX_FILE_SIZE} bytes")
-    return data
-
-
-def _text(path: Path, data: bytes) -> str:
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise UsageError("the file is not text", got=path) from error

@@ -10,10 +10,10 @@ import click
 from xmtp_tee.commands.console import Console
 from xmtp_tee.commands.files import read_file, read_text
 from xmtp_tee.commands.options import (
+    ChainChoice,
+    SenderChoice,
     chain_options,
     json_option,
-    open_chain,
-    open_sender,
     sender_options,
 )
 from xmtp_tee.errors import UsageError
@@ -33,12 +33,8 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 def signer_amd(
     evidence: Path,
     dry_run: bool,
-    rpc_url: str | None,
-    deployment: Path | None,
-    keystore: str | None,
-    password_file: Path | None,
-    unsafe_private_key_env: str | None,
-    node_account: str | None,
+    where: ChainChoice,
+    sender: SenderChoice,
     console: Console,
 ) -> None:
     """Bring the ASK or ASVK that the SEV-SNP report in EVIDENCE (`xmtp-tee attest`) stands on; once for each.
@@ -46,11 +42,11 @@ def signer_amd(
     Anyone may: what counts is AMD's signature.
     """
     attestation = _attestation(evidence, "sev-snp")
-    chain, where = open_chain(rpc_url, deployment, console)
+    chain, deployment = where.connect(console)
     from xmtp_tee.client.evidence_encoding import missing_signer
     from xmtp_tee.client.tee_collateral import submit_signer
 
-    signer = missing_signer(chain, where, attestation.quote)
+    signer = missing_signer(chain, deployment, attestation.quote)
     if signer is None:
         console.result({"lacking": False, "sent": False}, "known")
         return
@@ -58,8 +54,9 @@ def signer_amd(
     if dry_run:
         console.result(data | {"sent": False}, f"{signer.product.label}: would be sent")
         return
-    sender = open_sender(keystore, password_file, unsafe_private_key_env, node_account)
-    receipt = submit_signer(chain, where, signer, sender)
+    account = sender.open()
+    with console.progress("bringing the signer"):
+        receipt = submit_signer(chain, deployment, signer, account)
     console.result(
         data | {"sent": True, "transaction": receipt.transaction, "gas": receipt.gas_used},
         f"{signer.product.label}: sent, transaction {receipt.transaction}, gas {receipt.gas_used:,}",
@@ -77,12 +74,8 @@ def revoke_nitro(
     crl: Path,
     evidence: Path,
     dry_run: bool,
-    rpc_url: str | None,
-    deployment: Path | None,
-    keystore: str | None,
-    password_file: Path | None,
-    unsafe_private_key_env: str | None,
-    node_account: str | None,
+    where: ChainChoice,
+    sender: SenderChoice,
     console: Console,
 ) -> None:
     """Bring AWS's revocation list CRL (DER), of a CA in the chain of EVIDENCE (`xmtp-tee attest`).
@@ -91,18 +84,22 @@ def revoke_nitro(
     ends every enclave below what it names, for good.
     """
     attestation = _attestation(evidence, "nitro")
-    chain, where = open_chain(rpc_url, deployment, console)
-    from xmtp_tee.client import tee_collateral
+    der = read_file(crl, "revocation list")
+    with console.progress("loading the chain client"):
+        from xmtp_tee.client import tee_collateral
 
-    listed = tee_collateral.nitro_list(read_file(crl, "revocation list"), attestation.quote)
-    serials = tee_collateral.new_serials(chain, where, listed)
+    listed = tee_collateral.nitro_list(der, attestation.quote)
+    chain, deployment = where.connect(console)
+    with console.progress("comparing"):
+        serials = tee_collateral.new_serials(chain, deployment, listed)
     names = ", ".join(f"{serial:#x}" for serial in serials) or "none"
     data: dict[str, object] = {"issuer": listed.issuer.common_name, "new": list(map(hex, serials))}
     if dry_run or not serials:
         console.result(data | {"sent": False}, f"not known yet as revoked: {names}")
         return
-    sender = open_sender(keystore, password_file, unsafe_private_key_env, node_account)
-    receipts = tee_collateral.submit_nitro_crl(chain, where, listed, sender)
+    account = sender.open()
+    with console.progress("bringing the list"):
+        receipts = tee_collateral.submit_nitro_crl(chain, deployment, listed, account)
     gas = sum(receipt.gas_used for receipt in receipts)
     sent = {"sent": True, "transactions": [each.transaction for each in receipts], "gas": gas}
     console.result(

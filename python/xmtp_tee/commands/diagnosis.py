@@ -20,6 +20,7 @@ from xmtp_tee.verdict import CheckResult
 
 if TYPE_CHECKING:
     from xmtp_tee.commands.console import Console
+    from xmtp_tee.commands.options import ChainChoice
 
 PASS, WARN, FAIL, NOT_CHECKED = (
     CheckResult.PASS,
@@ -48,9 +49,7 @@ class Finding:
         }
 
 
-def examine(
-    socket: Path | None, rpc_url: str | None, deployment: Path | None, console: Console
-) -> Iterator[Finding]:
+def examine(socket: Path | None, where: ChainChoice, console: Console) -> Iterator[Finding]:
     """Yield the findings, each as soon as it is known."""
     settings = Settings()
     yield _python()
@@ -62,7 +61,7 @@ def examine(
     with console.progress("loading the chain client"):
         from xmtp_tee.commands import diagnosis_chain
 
-    yield from diagnosis_chain.examine(settings, rpc_url, deployment)
+    yield from diagnosis_chain.examine(settings, where)
 
 
 _TOOLS = {

@@ -14,6 +14,7 @@ from xmtp_tee.client.chain import Chain
 from xmtp_tee.client.deployment import CONTRACTS, Deployment
 from xmtp_tee.commands.config import Settings
 from xmtp_tee.commands.diagnosis import FAIL, NOT_CHECKED, PASS, WARN, Finding
+from xmtp_tee.commands.options import ChainChoice
 from xmtp_tee.errors import XmtpTeeError
 
 P256VERIFY = "0x0000000000000000000000000000000000000100"  # EIP-7951
@@ -22,11 +23,10 @@ AHEAD_SECONDS = 60
 BEHIND_SECONDS = 3600
 
 
-def examine(settings: Settings, rpc_url: str | None, deployment: Path | None) -> Iterator[Finding]:
+def examine(settings: Settings, where: ChainChoice) -> Iterator[Finding]:
     """Yield the findings about chain and deployment."""
-    where = settings.require("rpc-url", rpc_url)
     try:
-        chain = Chain(where)
+        chain = Chain(settings.require("rpc-url", where.rpc_url))
         chain_id = chain.chain_id
     except XmtpTeeError as error:
         yield Finding("chain", FAIL, str(error), error.next_command or "pass --rpc-url")
@@ -36,7 +36,7 @@ def examine(settings: Settings, rpc_url: str | None, deployment: Path | None) ->
     yield Finding("chain", PASS, f"{chain.host}, chain id {chain_id}")
     yield _p256(chain)
     yield _clock(chain)
-    yield from _deployment(chain, chain_id, settings, deployment)
+    yield from _deployment(chain, chain_id, settings, where.deployment)
 
 
 def _p256(chain: Chain) -> Finding:

@@ -9,7 +9,7 @@ import click
 
 from xmtp_tee.commands.console import COLOURS, Console, paint
 from xmtp_tee.commands.diagnosis import Finding, examine
-from xmtp_tee.commands.options import chain_options, json_option, socket_option
+from xmtp_tee.commands.options import ChainChoice, chain_options, json_option, socket_option
 from xmtp_tee.errors import ExitCode
 from xmtp_tee.verdict import CheckResult
 
@@ -20,15 +20,13 @@ _WIDTH = 22
 @socket_option
 @chain_options
 @json_option
-def doctor(
-    socket: Path | None, rpc_url: str | None, deployment: Path | None, console: Console
-) -> None:
+def doctor(socket: Path | None, where: ChainChoice, console: Console) -> None:
     """Look for faults of the environment: tools, socket, chain, clock, deployment, devices.
 
     Exit code 0 when nothing failed; 3 when something did.
     """
     findings: list[Finding] = []
-    for finding in examine(socket, rpc_url, deployment, console):
+    for finding in examine(socket, where, console):
         findings.append(finding)
         if not console.json:
             _print(finding)

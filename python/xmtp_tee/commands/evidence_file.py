@@ -18,7 +18,7 @@ from xmtp_tee.attestation.sevsnp.product import ProductLine, Tcb
 from xmtp_tee.attestation.simulator.trust import development_trust
 from xmtp_tee.commands.console import Console
 from xmtp_tee.commands.files import read_file, read_root
-from xmtp_tee.commands.options import open_chain, refuse_unread
+from xmtp_tee.commands.options import ChainChoice, refuse_unread
 from xmtp_tee.errors import ExitCode, UsageError, XmtpTeeError
 from xmtp_tee.verdict import Check, CheckResult, Verdict
 
@@ -33,7 +33,7 @@ AMD = "amd"
 
 @dataclass(frozen=True)
 class Expectations:
-    """What the evidence is compared with; ``online`` is (rpc url, deployment file) as flags."""
+    """What the evidence is compared with; ``online`` is the deployment it is compared with."""
 
     root: str | None
     collateral: Path | None
@@ -41,7 +41,7 @@ class Expectations:
     chain_id: int | None
     registry: bytes | None
     at: int
-    online: tuple[str | None, Path | None] | None
+    online: ChainChoice | None
     accept_simulated: bool
     tcb_floor: Tcb | None = None
     crls: tuple[Path, ...] = ()
@@ -66,7 +66,8 @@ def judge_attestation(
     trust = _trust(expected, attestation.tee)
     freshness: Check | None = None
     if expected.online is not None:
-        expected, freshness = _compare_online(attestation, expected, console)
+        chain, deployment = expected.online.connect(console)
+        expected, freshness = _compare_online(attestation, expected, chain, deployment)
     verdict = judge_offline(
         attestation,
         trust,
@@ -137,11 +138,9 @@ def _collateral(path: Path) -> Collateral:
 
 
 def _compare_online(
-    attestation: Attestation, expected: Expectations, console: Console
+    attestation: Attestation, expected: Expectations, chain: Chain, where: Deployment
 ) -> tuple[Expectations, Check]:
     """Take chain, registry and policy from the deployment, and look the bound block up."""
-    rpc_url, deployment = expected.online or (None, None)
-    chain, where = open_chain(rpc_url, deployment, console)
     registry = chain.contract("EnclaveRegistry", where.address("EnclaveRegistry"))
     limit = int(chain.read(registry.functions.maxBlockAge()))
     age = chain.block().number - attestation.block_number

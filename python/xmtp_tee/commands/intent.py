@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from xmtp_tee.commands.console import Console
+from xmtp_tee.commands.files import write_text
 from xmtp_tee.commands.lazy import LazyGroup
 from xmtp_tee.commands.options import (
+    ChainChoice,
+    SenderChoice,
     chain_options,
     hex_bytes,
     json_option,
-    open_chain,
     open_keys,
-    open_sender,
     refuse_unread,
     sender_options,
     socket_option,
@@ -85,28 +87,33 @@ def new(
     expires_in: int,
     nonce: int | None,
     socket: Path | None,
-    rpc_url: str | None,
-    deployment: Path | None,
+    where: ChainChoice,
     console: Console,
 ) -> None:
     """Write what OWNER is to sign: register or rotate with the enclave's newest pre-key, or revoke.
 
     The enclave certifies the keys now. The owner then signs the file (intent sign), anyone brings it (intent submit).
     """
+    from xmtp_tee.attestation.address import checksum_address, parse_address
+
     if identity_key is not None and kind != "revoke":
         raise UsageError("--identity-key goes with revoke", got=kind)
-    chain, where = open_chain(rpc_url, deployment, console)
+    named = None if identity_key is None else hex_bytes(identity_key, "--identity-key", 32)
+    if kind == "revoke":
+        refuse_unread("A revocation brings no quote", {"with-quote": with_quote})
+    if named is not None:
+        refuse_unread("With --identity-key no enclave is asked", {"socket": socket})
+    who = checksum_address(parse_address(owner))
+    chain, deployment = where.connect(console)
     from xmtp_tee.client.accounts import NodeSender
     from xmtp_tee.client.intents import IntentKind
     from xmtp_tee.client.registry import RegistrySync
-    from xmtp_tee.client.registry_reader import RegistryReader, address
+    from xmtp_tee.client.registry_reader import RegistryReader
 
-    who = address(owner)
-    reader = RegistryReader(chain, where)
+    reader = RegistryReader(chain, deployment)
     deadline = reader.deadline(expires_in)
-    if identity_key is not None:
-        key = hex_bytes(identity_key, "--identity-key", 32)
-        made = reader.revocation_intent(who, key, nonce=nonce, deadline=deadline)
+    if named is not None:
+        made = reader.revocation_intent(who, named, nonce=nonce, deadline=deadline)
     else:
         with open_keys(socket) as keys:
             identity = keys.get_identity_key(who)
@@ -115,7 +122,7 @@ def new(
                 made = reader.revocation_intent(who, key, nonce=nonce, deadline=deadline)
             else:
                 # Nothing is sent, so the account is a name only.
-                registry = RegistrySync(chain, where, keys, NodeSender(who))
+                registry = RegistrySync(chain, deployment, keys, NodeSender(who))
                 made = registry.publication_intent(
                     IntentKind(kind),
                     identity.id,
@@ -158,12 +165,8 @@ def show(file: Path, typed_data: bool, console: Console) -> None:
 def sign(
     file: Path,
     signature: str | None,
-    rpc_url: str | None,
-    deployment: Path | None,
-    keystore: str | None,
-    password_file: Path | None,
-    unsafe_private_key_env: str | None,
-    node_account: str | None,
+    where: ChainChoice,
+    sender: SenderChoice,
     console: Console,
 ) -> None:
     """Sign an intent in its file, with the owner's account. A keystore needs neither chain nor deployment.
@@ -176,25 +179,18 @@ def sign(
     if signature is not None:
         refuse_unread(
             "--signature was made elsewhere",
-            {
-                "keystore": keystore,
-                "password-file": password_file,
-                "unsafe-private-key-env": unsafe_private_key_env,
-                "node-account": node_account,
-                "rpc-url": rpc_url,
-                "deployment": deployment,
-            },
+            asdict(sender) | asdict(where),
         )
         signed = found.signed(_signature(signature))
     else:
         from xmtp_tee.client.accounts import LocalSender
         from xmtp_tee.client.signing import sign_intent, sign_intent_offline
 
-        account = open_sender(keystore, password_file, unsafe_private_key_env, node_account)
+        account = sender.open()
         if isinstance(account, LocalSender):
             signed = sign_intent_offline(found, account)
         else:
-            chain, _ = open_chain(rpc_url, deployment, console)
+            chain, _ = where.connect(console)
             signed = sign_intent(found, account, chain)
     _write(file, signed)
     console.result(_facts(signed) | {"file": str(file)}, [*_lines(signed), f"signed in {file}"])
@@ -210,21 +206,16 @@ def sign(
 @json_option
 def submit(
     files: tuple[Path, ...],
-    rpc_url: str | None,
-    deployment: Path | None,
-    keystore: str | None,
-    password_file: Path | None,
-    unsafe_private_key_env: str | None,
-    node_account: str | None,
+    where: ChainChoice,
+    sender: SenderChoice,
     console: Console,
 ) -> None:
     """Bring signed intents to the chain, at the sender's cost. The sender can change nothing of them."""
     intents = [read_intent(file) for file in files]
-    chain, where = open_chain(rpc_url, deployment, console)
+    chain, deployment, account = where.connect_as(sender, console)
     from xmtp_tee.client.relay import Relayer
 
-    sender = open_sender(keystore, password_file, unsafe_private_key_env, node_account)
-    relayer = Relayer(chain, where, sender)
+    relayer = Relayer(chain, deployment, account)
     if len(intents) > 1:
         with console.progress(f"registering {len(intents)} bundles"):
             report = relayer.register_all(intents)
@@ -246,29 +237,24 @@ def submit(
 @json_option
 def cancel(
     yes: bool,
-    rpc_url: str | None,
-    deployment: Path | None,
-    keystore: str | None,
-    password_file: Path | None,
-    unsafe_private_key_env: str | None,
-    node_account: str | None,
+    where: ChainChoice,
+    sender: SenderChoice,
     console: Console,
 ) -> None:
     """Void every intent that the sender has signed and that nobody brought yet, later nonces included."""
-    chain, where = open_chain(rpc_url, deployment, console)
+    chain, deployment, account = where.connect_as(sender, console)
     from xmtp_tee.client.registry_reader import RegistryReader
     from xmtp_tee.client.relay import Relayer
 
-    sender = open_sender(keystore, password_file, unsafe_private_key_env, node_account)
     if not yes:
-        click.confirm(f"Void all signatures of {sender.address}?", abort=True, err=True)
+        click.confirm(f"Void all signatures of {account.address}?", abort=True, err=True)
     with console.progress("cancelling"):
-        receipt = Relayer(chain, where, sender).cancel_signatures()
-    nonce = RegistryReader(chain, where).nonce(sender.address)
+        receipt = Relayer(chain, deployment, account).cancel_signatures()
+    nonce = RegistryReader(chain, deployment).nonce(account.address)
     console.result(
         {
             "action": "cancelled",
-            "owner": sender.address,
+            "owner": account.address,
             "nonce": str(nonce),
             "transaction": receipt.transaction,
             "gas": receipt.gas_used,
@@ -291,12 +277,7 @@ def _signature(text: str) -> bytes:
 def _write(path: Path, made: OwnerIntent) -> None:
     from xmtp_tee.client.intent_file import intent_to_json
 
-    try:
-        path.expanduser().write_text(intent_to_json(made), encoding="utf-8")
-    except OSError as error:
-        raise UsageError(
-            "the intent cannot be written", got=path, cause=error.strerror or type(error).__name__
-        ) from error
+    write_text(path, intent_to_json(made), "intent")
 
 
 def _facts(made: OwnerIntent) -> dict[str, object]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 
 import click
 
 from xmtp_tee.commands.console import Console
-from xmtp_tee.commands.files import read_file, read_text
+from xmtp_tee.commands.files import read_file, read_text, require_absent, write_secret
 from xmtp_tee.commands.keys import key_dict, when
 from xmtp_tee.commands.options import (
     hex_bytes,
@@ -60,8 +59,7 @@ def export(
     console: Console,
 ) -> None:
     """Seal the key KEY_ID, which must have been made exportable, into the new file OUTPUT."""
-    if output.exists():
-        raise UsageError("The backup's file is there already", got=output)
+    require_absent(output, "backup")
     _require_one_form(
         password=password or password_file is not None,
         to=public_keys,
@@ -95,7 +93,7 @@ def export(
                 unverified_enclave=unverified,
             )
             data, mnemonics = backup.data, backup.shares
-    _write_new(output, data)
+    write_secret(output, data, "backup")
     lines = [f"written: {output}, {len(data)} bytes"]
     if mnemonics:
         lines += ["", "Each share for another hand; they are not shown again:", "", *mnemonics]
@@ -226,12 +224,3 @@ def _threshold(text: str) -> tuple[int, int]:
 
 def _size(text: str) -> int:
     return 1216 if len(text.removeprefix("0x")) > 64 else 32
-
-
-def _write_new(path: Path, data: bytes) -> None:
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-    except OSError as error:
-        raise UsageError("The backup cannot be written", got=path, cause=error.strerror) from error

@@ -13,7 +13,13 @@ import click
 from xmtp_tee.commands.console import Console
 from xmtp_tee.commands.files import read_input
 from xmtp_tee.commands.keys_options import bytes_of, input_option, text_of
-from xmtp_tee.commands.options import hex_bytes, json_option, open_keys, socket_option
+from xmtp_tee.commands.options import (
+    hex_bytes,
+    json_option,
+    open_keys,
+    refuse_unread,
+    socket_option,
+)
 from xmtp_tee.errors import UsageError
 
 _KEMS = {"x25519": (0x0020, 32), "xwing": (0x647A, 1120)}
@@ -31,8 +37,9 @@ _aad_option = click.option("--aad", default="", help="Associated data, as text."
 @json_option
 def seal(key_id: str, aad: str, source: Path, socket: Path | None, console: Console) -> None:
     """Seal a file, or stdin, under the current version of the AEAD key KEY_ID."""
+    message = read_input(source)
     with open_keys(socket) as manager:
-        made = manager.seal(key_id, read_input(source), aad.encode())
+        made = manager.seal(key_id, message, aad.encode())
     blob = text_of(made.version.to_bytes(4, "big") + made.nonce + made.ciphertext)
     console.result({"sealed": blob, "version": made.version}, blob)
 
@@ -70,11 +77,13 @@ def mac(
     console: Console,
 ) -> None:
     """HMAC-SHA256 of a file, or stdin, under the MAC key KEY_ID."""
+    if verify is None:
+        refuse_unread("A code is made under the newest version", {"version": version})
+    claimed = None if verify is None else hex_bytes(verify, "--verify", 32)
     message = read_input(source)
     with open_keys(socket) as manager:
-        if verify is not None:
-            code = hex_bytes(verify, "--verify", 32)
-            manager.verify_mac(key_id, message, code, version=version or 0)
+        if claimed is not None:
+            manager.verify_mac(key_id, message, claimed, version=version or 0)
             console.result({"verified": True}, "verified")
             return
         made_under, code = manager.mac(key_id, message)
@@ -99,10 +108,10 @@ def hpke_seal(
     console: Console,
 ) -> None:
     """Seal a file, or stdin, to the public key RECIPIENT (base64, or 0x and hex)."""
-    public = bytes_of(recipient, "RECIPIENT")
+    public, message = bytes_of(recipient, "RECIPIENT"), read_input(source)
     with open_keys(socket) as manager:
         encapsulated, ciphertext = manager.hpke_seal(
-            public, read_input(source), info=info.encode(), aad=aad.encode(), kem=_KEMS[kem][0]
+            public, message, info=info.encode(), aad=aad.encode(), kem=_KEMS[kem][0]
         )
     blob = text_of(encapsulated + ciphertext)
     console.result({"sealed": blob}, blob)
@@ -154,8 +163,9 @@ def shared_secret(
     Only for a key that was made with --releases, under a policy that allows it. A program keeps the
     secret inside instead: KeyManager.shared_secret gives a handle.
     """
+    public = hex_bytes(peer, "PEER", 32)
     with open_keys(socket) as manager:
-        secret = manager.release_shared_secret(key_id, hex_bytes(peer, "PEER", 32), label)
+        secret = manager.release_shared_secret(key_id, public, label)
     console.result({"secret": secret.hex()}, secret.hex())
 
 

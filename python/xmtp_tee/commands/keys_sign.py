@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from xmtp_tee.commands.console import Console
-from xmtp_tee.commands.files import read_input
+from xmtp_tee.commands.files import read_input, write_text
 from xmtp_tee.commands.keys_options import input_option
 from xmtp_tee.commands.options import json_option, open_keys, socket_option
 from xmtp_tee.errors import UsageError
@@ -55,12 +55,7 @@ def sign(
         else:
             signature = manager.sign_identity_text(key_id, _text(data), nonce)
     if receipt is not None:
-        try:
-            receipt.write_text(receipts[-1].to_json(), encoding="utf-8")
-        except OSError as error:
-            raise UsageError(
-                "the receipt cannot be written", got=receipt, cause=error.strerror
-            ) from error
+        write_text(receipt, receipts[-1].to_json(), "receipt")
         console.say(f"next: xmtp-tee audit receipt {receipt} --authority ADDRESS")
     console.result({"signature": "0x" + signature.hex()}, "0x" + signature.hex())
 

@@ -9,13 +9,14 @@ import click
 
 from xmtp_tee.commands.console import Console, table
 from xmtp_tee.commands.files import read_text
-from xmtp_tee.commands.options import chain_options, json_option, open_chain
+from xmtp_tee.commands.options import ChainChoice, chain_options, json_option
 from xmtp_tee.commands.owners import (
     ANSWERS,
     OWNER_HELP,
     accept_simulated_option,
     answer,
     best,
+    require_owner,
     resolve_owner,
     utc,
 )
@@ -45,8 +46,7 @@ def lookup(
     owners: tuple[str, ...],
     file: Path | None,
     unsafe_accept_simulated: bool,
-    rpc_url: str | None,
-    deployment: Path | None,
+    where: ChainChoice,
     console: Console,
 ) -> None:
     """The active bundles of many owners, and how each stands now: one call to the node.
@@ -56,10 +56,12 @@ def lookup(
     wanted = [*owners, *(_from_file(file) if file is not None else ())]
     if not wanted:
         raise UsageError("no owner is named", expected="at least one OWNER, or --file")
-    chain, where = open_chain(rpc_url, deployment, console)
+    for text in wanted:
+        require_owner(text)
+    chain, deployment = where.connect(console)
     from xmtp_tee.client.registry_reader import RegistryReader
 
-    reader = RegistryReader(chain, where)
+    reader = RegistryReader(chain, deployment)
     with console.progress(f"looking up {len(wanted)} owners"):
         addresses = [resolve_owner(reader, text) for text in wanted]
         block = chain.block()
@@ -76,7 +78,7 @@ def lookup(
             "exit_code": int(code),
             "block": block.number,
             "judged_at": block.timestamp,
-            "development_root": where.development_root,
+            "development_root": deployment.development_root,
             "owners": [
                 {
                     "owner": owner,
@@ -112,19 +114,19 @@ def lookup(
 def history(
     owner: str,
     at_block: int | None,
-    rpc_url: str | None,
-    deployment: Path | None,
+    where: ChainChoice,
     console: Console,
 ) -> None:
     """Every change of an owner's bundles, along the links that the registry writes into each.
 
     The links are checked: a node cannot leave a change out unnoticed.
     """
-    chain, where = open_chain(rpc_url, deployment, console)
+    require_owner(owner)
+    chain, deployment = where.connect(console)
     from xmtp_tee.client.history.replay import RegistryState
     from xmtp_tee.client.registry_reader import RegistryReader
 
-    reader = RegistryReader(chain, where)
+    reader = RegistryReader(chain, deployment)
     with console.progress("reading the history"):
         who = resolve_owner(reader, owner)
         events = reader.history(who, block=at_block)

@@ -63,16 +63,35 @@ def is_agent(text: str) -> bool:
     return _AGENT.fullmatch(text) is not None
 
 
-def resolve_owner(reader: RegistryReader, text: str) -> str:
-    """Return the checksummed address under which an OWNER's bundles stand."""
-    from xmtp_tee.client.registry_reader import address
+def require_owner(text: str) -> None:
+    """Refuse what is no OWNER, before any node is asked.
 
+    :raises UsageError: neither an agent nor an address, or its checksum is wrong
+    """
+    if is_agent(text):
+        return
+    if text.startswith("agent:"):
+        raise UsageError("this is no agent", got=text[:60], expected="agent: and a decimal number")
+    _checked(text)
+
+
+def resolve_owner(reader: RegistryReader, text: str) -> str:
+    """Return the checksummed address under which an OWNER's bundles stand.
+
+    :raises UsageError: as :func:`require_owner`
+    """
+    require_owner(text)
     match = _AGENT.fullmatch(text)
     if match is not None:
         return reader.agent_owner(int(match.group(1)))
-    if text.startswith("agent:"):
-        raise UsageError("this is no agent", got=text[:60], expected="agent: and a decimal number")
-    return address(text)
+    return _checked(text)
+
+
+def _checked(text: str) -> str:
+    """Return an address, with or without 0x, with its checksum."""
+    from xmtp_tee.attestation.address import checksum_address, parse_address
+
+    return checksum_address(parse_address("0x" + text.removeprefix("0x")))
 
 
 def answer(key: OnChainKey | PublishedKey, *, accept_simulated: bool) -> str:

@@ -11,18 +11,18 @@ import click
 
 from xmtp_tee.commands.console import Console
 from xmtp_tee.commands.options import (
+    ChainChoice,
+    SenderChoice,
     chain_options,
     hex_bytes,
     json_option,
-    open_chain,
     open_keys,
-    open_sender,
     refuse_unread,
     sender_options,
     socket_option,
 )
 from xmtp_tee.commands.owners import agent_option
-from xmtp_tee.commands.relaying import owner_options, split_owner, submit_batch
+from xmtp_tee.commands.relaying import OwnerChoice, owner_options, submit_batch
 from xmtp_tee.errors import UsageError
 
 if TYPE_CHECKING:
@@ -55,29 +55,32 @@ def register(
     with_quote: bool,
     files: tuple[Path, ...],
     agent_id: int | None,
+    owner: OwnerChoice,
+    socket: Path | None,
+    where: ChainChoice,
+    sender: SenderChoice,
     console: Console,
-    **flags: Any,
 ) -> None:
     """Publish a key bundle; the first time, the enclave's quote comes along.
 
     It is the sender's own; or with --for somebody else's, who signs here and pays nothing; or with --agent an
     agent's; or with --batch those of many owners, who signed elsewhere (xmtp-tee intent).
     """
-    for_owner, where = split_owner(flags)
     if files:
-        if with_quote or agent_id is not None or for_owner is not None:
+        if with_quote or agent_id is not None or owner.for_owner is not None:
             raise UsageError("--batch takes no --with-quote, --agent or --for")
-        refuse_unread("With --batch no enclave is asked", {"socket": where.pop("socket")})
-        submit_batch(console, files, **where)
+        refuse_unread("With --batch no enclave is asked", {"socket": socket})
+        submit_batch(console, files, where, sender)
         return
-    with _opened(console, **where) as (keys, registry, sender):
-        owner = _publisher(registry, sender, for_owner, agent_id)
-        identity = keys.get_identity_key(owner)
+    signer = owner.open()
+    with _opened(console, socket, where, sender) as (keys, registry, payer):
+        publisher = _publisher(registry, payer, signer, agent_id)
+        identity = keys.get_identity_key(publisher)
         with console.progress("registering"):
             done = registry.register_on_chain(
                 identity.id,
                 with_quote=True if with_quote else None,
-                for_owner=for_owner,
+                for_owner=signer,
                 agent_id=agent_id,
             )
     _report(console, done, "registered")
@@ -88,29 +91,37 @@ def register(
 @agent_option
 @owner_options
 @_publishing
-def rotate(expires_at: int | None, agent_id: int | None, console: Console, **flags: Any) -> None:
+def rotate(
+    expires_at: int | None,
+    agent_id: int | None,
+    owner: OwnerChoice,
+    socket: Path | None,
+    where: ChainChoice,
+    sender: SenderChoice,
+    console: Console,
+) -> None:
     """Make a new pre-key in the enclave and publish it: for the sender, --for an owner, or an --agent."""
-    for_owner, where = split_owner(flags)
-    with _opened(console, **where) as (keys, registry, sender):
-        owner = _publisher(registry, sender, for_owner, agent_id)
-        identity = keys.get_identity_key(owner)
-        registry.get_on_chain_key(owner, identity.public_key)
+    signer = owner.open()
+    with _opened(console, socket, where, sender) as (keys, registry, payer):
+        publisher = _publisher(registry, payer, signer, agent_id)
+        identity = keys.get_identity_key(publisher)
+        registry.get_on_chain_key(publisher, identity.public_key)
         pre_key = keys.generate_pre_key(identity.id, expires_at=expires_at)
         with console.progress("rotating"):
             done = registry.rotate_pre_key_on_chain(
-                identity.id, pre_key.id, for_owner=for_owner, agent_id=agent_id
+                identity.id, pre_key.id, for_owner=signer, agent_id=agent_id
             )
     _report(console, done, "rotated")
 
 
 @click.command()
 @_publishing
-def renew(console: Console, **where: Any) -> None:
+def renew(socket: Path | None, where: ChainChoice, sender: SenderChoice, console: Console) -> None:
     """Renew the enclave's attestation on chain with a fresh quote, by each kind of TEE; no bundle changes.
 
     Needed before the attestation expires. Anyone may send it, not only an owner.
     """
-    with _opened(console, **where) as (keys, registry, sender):
+    with _opened(console, socket, where, sender) as (keys, registry, payer):
         with console.progress("attesting"):
             receipt = registry.attest_on_chain()
             further = {tee.label: registry.attest_on_chain(tee) for tee in registry.further_tees}
@@ -119,7 +130,7 @@ def renew(console: Console, **where: Any) -> None:
         {
             "action": "renewed",
             "authority": authority,
-            "sender": sender,
+            "sender": payer,
             "transaction": receipt.transaction,
             "gas": receipt.gas_used,
             "further": {tee: more.transaction for tee, more in further.items()},
@@ -144,28 +155,32 @@ def renew(console: Console, **where: Any) -> None:
 @owner_options
 @_publishing
 def revoke(
-    identity_key: str | None, yes: bool, agent_id: int | None, console: Console, **flags: Any
+    identity_key: str | None,
+    yes: bool,
+    agent_id: int | None,
+    owner: OwnerChoice,
+    socket: Path | None,
+    where: ChainChoice,
+    sender: SenderChoice,
+    console: Console,
 ) -> None:
     """Revoke a bundle: the sender's, or --for an owner, or an --agent's.
 
     It never comes back; another identity key may be registered.
     """
-    for_owner, where = split_owner(flags)
-    with _opened(console, **where) as (keys, registry, sender):
-        owner = _publisher(registry, sender, for_owner, agent_id)
-        key = (
-            keys.get_identity_key(owner).public_key
-            if identity_key is None
-            else hex_bytes(identity_key, "--identity-key", 32)
-        )
+    named = None if identity_key is None else hex_bytes(identity_key, "--identity-key", 32)
+    signer = owner.open()
+    with _opened(console, socket, where, sender) as (keys, registry, payer):
+        publisher = _publisher(registry, payer, signer, agent_id)
+        key = keys.get_identity_key(publisher).public_key if named is None else named
         if not yes:
-            click.confirm(f"Revoke 0x{key.hex()} of {owner} for ever?", abort=True, err=True)
+            click.confirm(f"Revoke 0x{key.hex()} of {publisher} for ever?", abort=True, err=True)
         with console.progress("revoking"):
-            receipt = registry.revoke_on_chain(key, for_owner=for_owner, agent_id=agent_id)
+            receipt = registry.revoke_on_chain(key, for_owner=signer, agent_id=agent_id)
     console.result(
         {
             "action": "revoked",
-            "owner": owner,
+            "owner": publisher,
             "identity_key": "0x" + key.hex(),
             "transaction": receipt.transaction,
             "gas": receipt.gas_used,
@@ -190,30 +205,26 @@ def retire(
     signature: str,
     authority: str,
     yes: bool,
-    rpc_url: str | None,
-    deployment: Path | None,
-    keystore: str | None,
-    password_file: Path | None,
-    unsafe_private_key_env: str | None,
-    node_account: str | None,
+    where: ChainChoice,
+    sender: SenderChoice,
     console: Console,
 ) -> None:
     """End an enclave's standing for ever, with its own signature. Anyone may send it.
 
     Every bundle that it certified loses its standing; the owners register others with another enclave.
     """
+    from xmtp_tee.attestation.address import checksum_address, parse_address
+
     signed = hex_bytes(signature, "--signature", 65)
-    hex_bytes(authority, "--authority", 20)
-    chain, where = open_chain(rpc_url, deployment, console)
-    from xmtp_tee.client.registry_reader import RegistryReader, address
+    who = checksum_address(parse_address(authority))
+    chain, deployment, account = where.connect_as(sender, console)
+    from xmtp_tee.client.registry_reader import RegistryReader
     from xmtp_tee.client.relay import retire_enclave
 
-    sender = open_sender(keystore, password_file, unsafe_private_key_env, node_account)
-    who = address(authority)
     if not yes:
         click.confirm(f"Retire the enclave {who} for ever?", abort=True, err=True)
     with console.progress("retiring"):
-        receipt = retire_enclave(RegistryReader(chain, where), who, signed, sender)
+        receipt = retire_enclave(RegistryReader(chain, deployment), who, signed, account)
     console.result(
         {
             "action": "retired",
@@ -226,34 +237,25 @@ def retire(
 
 
 def _publisher(
-    registry: RegistrySync, sender: str, for_owner: Sender | None, agent_id: int | None
+    registry: RegistrySync, payer: str, signer: Sender | None, agent_id: int | None
 ) -> str:
     """Return the address under which the bundle stands."""
     if agent_id is not None:
         return registry.reader.agent_owner(agent_id)
-    return sender if for_owner is None else for_owner.address
+    return payer if signer is None else signer.address
 
 
 @contextmanager
 def _opened(
-    console: Console,
-    *,
-    socket: Path | None,
-    rpc_url: str | None,
-    deployment: Path | None,
-    keystore: str | None,
-    password_file: Path | None,
-    unsafe_private_key_env: str | None,
-    node_account: str | None,
+    console: Console, socket: Path | None, where: ChainChoice, sender: SenderChoice
 ) -> Iterator[tuple[KeyManager, RegistrySync, str]]:
-    chain, where = open_chain(rpc_url, deployment, console)
+    chain, deployment, account = where.connect_as(sender, console)
     from xmtp_tee.client.registry import RegistrySync
 
-    sender = open_sender(keystore, password_file, unsafe_private_key_env, node_account)
-    if where.development_root:
+    if deployment.development_root:
         console.say("DEVELOPMENT root: what this registry accepts anyone can forge.", colour="red")
     with open_keys(socket) as keys:
-        yield keys, RegistrySync(chain, where, keys, sender), sender.address
+        yield keys, RegistrySync(chain, deployment, keys, account), account.address
 
 
 def _report(console: Console, done: Published, action: str) -> None:

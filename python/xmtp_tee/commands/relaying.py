@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import astuple, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from xmtp_tee.commands.console import Console, table
 from xmtp_tee.commands.files import read_text
-from xmtp_tee.commands.options import open_account, open_chain, open_sender
+from xmtp_tee.commands.options import ChainChoice, SenderChoice, gathered
 from xmtp_tee.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -18,76 +19,95 @@ if TYPE_CHECKING:
     from xmtp_tee.client.intents import OwnerIntent
     from xmtp_tee.client.relay import BatchReport
 
-F = TypeVar("F", bound=Callable[..., Any])
 
-_OWNER_FLAGS = (
-    "for_owner",
-    "owner_keystore",
-    "owner_password_file",
-    "unsafe_owner_private_key_env",
-    "owner_node_account",
-)
+@dataclass(frozen=True, slots=True)
+class OwnerChoice:
+    """For whom something is published, and the account that signs for this owner; all None: for the sender.
 
+    Flags alone say so: what the environment names, its password too, is the sender's.
 
-def owner_options(function: F) -> F:
-    """``--for`` and the account that signs for that owner."""
-    for decorator in (
-        click.option(
-            "--owner-node-account",
-            metavar="ADDRESS",
-            help="Let the node sign for the owner: an unlocked account of a development node.",
-        ),
-        click.option(
-            "--unsafe-owner-private-key-env",
-            metavar="NAME",
-            help="Read the owner's raw private key from this variable. Other processes may read it too.",
-        ),
-        click.option(
-            "--owner-password-file",
-            type=click.Path(path_type=Path),
-            help="The password of the owner's keystore, first line.",
-        ),
-        click.option("--owner-keystore", metavar="NAME|FILE", help="The owner's Foundry keystore."),
-        click.option(
-            "--for",
-            "for_owner",
-            metavar="OWNER",
-            help="Publish for this address: it signs (--owner-keystore), the sender pays.",
-        ),
-    ):
-        function = decorator(function)
-    return function
+    :raises UsageError: an account without an owner, an owner without an account, or several accounts
+    """
 
+    for_owner: str | None
+    owner_keystore: str | None
+    owner_password_file: Path | None
+    unsafe_owner_private_key_env: str | None
+    owner_node_account: str | None
 
-def split_owner(flags: dict[str, Any]) -> tuple[Sender | None, dict[str, Any]]:
-    """Return the account that signs for ``--for``, and the flags that are left."""
-    named = {name: flags[name] for name in _OWNER_FLAGS}
-    rest = {name: value for name, value in flags.items() if name not in _OWNER_FLAGS}
-    owner = named.pop("for_owner")
-    given = [value for value in named.values() if value is not None]
-    if owner is None:
-        if given:
+    def __post_init__(self) -> None:
+        account = self._account
+        given = any(value is not None for value in astuple(account))
+        if self.for_owner is None and given:
             raise UsageError("an owner's account is named without --for", expected="--for OWNER")
-        return None, rest
-    if not given:
-        raise UsageError(
-            "nobody signs for the owner",
-            got=f"--for {owner}",
-            expected="--owner-keystore, --owner-node-account or --unsafe-owner-private-key-env",
-            next_command="xmtp-tee intent new register, to have it signed elsewhere",
+        if self.for_owner is not None and not given:
+            raise UsageError(
+                "nobody signs for the owner",
+                got=f"--for {self.for_owner}",
+                expected="--owner-keystore, --owner-node-account or --unsafe-owner-private-key-env",
+                next_command="xmtp-tee intent new register, to have it signed elsewhere",
+            )
+
+    def open(self) -> Sender | None:
+        """Open the account that signs for ``--for``; None without it.
+
+        :raises UsageError: the account is not this owner's
+        :raises SenderError: it cannot be opened
+        """
+        if self.for_owner is None:
+            return None
+        signer = self._account.open_named()
+        if signer.address.lower() != self.for_owner.lower():
+            raise UsageError(
+                "the account is not the owner's",
+                got=signer.address,
+                expected=f"--for {self.for_owner}",
+            )
+        return signer
+
+    @property
+    def _account(self) -> SenderChoice:
+        return SenderChoice(
+            self.owner_keystore,
+            self.owner_password_file,
+            self.unsafe_owner_private_key_env,
+            self.owner_node_account,
         )
-    # Flags alone: what the environment names, its password too, is the sender's.
-    signer = open_account(
-        named["owner_keystore"],
-        named["owner_password_file"],
-        named["unsafe_owner_private_key_env"],
-        named["owner_node_account"],
+
+
+def owner_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """``--for`` and the account that signs for that owner: the command gets ``owner``."""
+    return gathered(
+        function,
+        "owner",
+        OwnerChoice,
+        (
+            click.option(
+                "--for",
+                "for_owner",
+                metavar="OWNER",
+                help="Publish for this address: it signs (--owner-keystore), the sender pays.",
+            ),
+            click.option(
+                "--owner-keystore", metavar="NAME|FILE", help="The owner's Foundry keystore."
+            ),
+            click.option(
+                "--owner-password-file",
+                type=click.Path(path_type=Path),
+                help="The password of the owner's keystore, first line.",
+            ),
+            click.option(
+                "--unsafe-owner-private-key-env",
+                metavar="NAME",
+                help="Read the owner's raw private key from this variable. Other processes may read it too.",
+            ),
+            click.option(
+                "--owner-node-account",
+                metavar="ADDRESS",
+                help="Let the node sign for the owner: an unlocked account of a development node.",
+            ),
+        ),
     )
-    if signer.address.lower() != owner.lower():
-        raise UsageError(
-            "the account is not the owner's", got=signer.address, expected=f"--for {owner}"
-        )
-    return signer, rest
 
 
 def read_intent(path: Path) -> OwnerIntent:
@@ -98,24 +118,15 @@ def read_intent(path: Path) -> OwnerIntent:
 
 
 def submit_batch(
-    console: Console,
-    files: tuple[Path, ...],
-    *,
-    rpc_url: str | None,
-    deployment: Path | None,
-    keystore: str | None,
-    password_file: Path | None,
-    unsafe_private_key_env: str | None,
-    node_account: str | None,
+    console: Console, files: tuple[Path, ...], where: ChainChoice, sender: SenderChoice
 ) -> None:
     """Register what many owners signed; exit 2 if some of it was refused."""
     intents = [read_intent(path) for path in files]
-    chain, where = open_chain(rpc_url, deployment, console)
+    chain, deployment, account = where.connect_as(sender, console)
     from xmtp_tee.client.relay import Relayer
 
-    sender = open_sender(keystore, password_file, unsafe_private_key_env, node_account)
     with console.progress(f"registering {len(intents)} bundles"):
-        report = Relayer(chain, where, sender).register_all(intents)
+        report = Relayer(chain, deployment, account).register_all(intents)
     report_batch(console, files, report)
 
 

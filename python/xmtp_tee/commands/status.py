@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from xmtp_tee.commands.console import Console
-from xmtp_tee.commands.options import chain_options, hex_bytes, json_option, open_chain
+from xmtp_tee.commands.options import (
+    ChainChoice,
+    chain_options,
+    hex_bytes,
+    json_option,
+    refuse_unread,
+)
 from xmtp_tee.commands.owners import (
     ANSWERS,
     OWNER_HELP,
@@ -16,6 +21,7 @@ from xmtp_tee.commands.owners import (
     answer,
     best,
     is_agent,
+    require_owner,
     resolve_owner,
 )
 from xmtp_tee.errors import ExitCode, UsageError
@@ -40,8 +46,7 @@ def status(
     subject: str,
     identity_key: str | None,
     unsafe_accept_simulated: bool,
-    rpc_url: str | None,
-    deployment: Path | None,
+    where: ChainChoice,
     console: Console,
 ) -> None:
     """What the registry says of an owner (20 bytes) or of an identity key (32 bytes), judged now."""
@@ -52,21 +57,27 @@ def status(
             got=subject[:80],
             expected="20 or 32 bytes in hex, or agent:ID",
         )
-    chain, where = open_chain(rpc_url, deployment, console)
+    key = hex_bytes(subject, "identity key", 32) if size == 64 else None
+    named = None if identity_key is None else hex_bytes(identity_key, "--identity-key", 32)
+    if key is None:
+        require_owner(subject)
+    else:
+        refuse_unread("An identity key is looked up by itself", {"identity-key": identity_key})
+    chain, deployment = where.connect(console)
     from xmtp_tee.client.chain_errors import NotRegistered
     from xmtp_tee.client.registry_reader import RegistryReader
 
-    reader = RegistryReader(chain, where)
-    try:
-        if size == 64:
-            found = reader.find_identity_key(hex_bytes(subject, "identity key", 32))
-        elif identity_key is not None:
-            owner = resolve_owner(reader, subject)
-            found = [reader.find(owner, hex_bytes(identity_key, "--identity-key", 32))]
-        else:
-            found = reader.keys_of(resolve_owner(reader, subject))
-    except NotRegistered:
-        found = []
+    reader = RegistryReader(chain, deployment)
+    with console.progress("asking the registry"):
+        try:
+            if key is not None:
+                found = reader.find_identity_key(key)
+            elif named is not None:
+                found = [reader.find(resolve_owner(reader, subject), named)]
+            else:
+                found = reader.keys_of(resolve_owner(reader, subject))
+        except NotRegistered:
+            found = []
     answers = [(answer(key, accept_simulated=unsafe_accept_simulated), key) for key in found]
     kinds = {key.authority: reader.kinds_of(key.authority) for _, key in answers}
     demand = reader.tee_demand()
@@ -79,7 +90,7 @@ def status(
             "exit_code": int(code),
             "subject": subject,
             "judged_at": chain.block().timestamp,
-            "development_root": where.development_root,
+            "development_root": deployment.development_root,
             "tee_demand": {
                 "required": demand.required,
                 "kinds": [kind.label for kind in demand.kinds],

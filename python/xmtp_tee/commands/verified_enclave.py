@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from xmtp_tee.commands.console import Console
-from xmtp_tee.commands.options import hex_bytes, open_chain, refuse_unread
+from xmtp_tee.commands.options import ChainChoice, gathered, hex_bytes, refuse_unread
 from xmtp_tee.errors import UsageError
 
 if TYPE_CHECKING:
     from xmtp_tee.client.key_manager import KeyManager
 
-F = TypeVar("F", bound=Callable[..., Any])
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
 
@@ -46,42 +44,16 @@ class EnclaveTrust:
         refuse_unread(why, {field.name: getattr(self, field.name) for field in fields(self)})
 
 
-def enclave_trust_options(function: F) -> F:
+def enclave_trust_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """By what the enclave is verified before it gets a secret: the command gets ``trust``."""
-
-    @functools.wraps(function)
-    def gathered(**options: Any) -> Any:
-        trust = EnclaveTrust(**{each.name: options.pop(each.name) for each in fields(EnclaveTrust)})
-        return function(trust=trust, **options)
-
-    command: Any = gathered
-    for option in (
+    options = (
         click.option(
-            "--unsafe-unverified-enclave",
-            is_flag=True,
-            help="Give the secret to whoever answers on the socket.",
-        ),
-        click.option("--unsafe-accept-simulated", is_flag=True, help="Accept a development root."),
-        click.option(
-            "--deployment",
-            type=click.Path(path_type=Path),
-            help="With --policy-on-chain: the deployment file. [env: XMTP_TEE_DEPLOYMENT]",
+            "--root",
+            metavar="development|amd|FILE",
+            help="The root under which the enclave is verified before it gets a secret.",
         ),
         click.option(
-            "--rpc-url",
-            metavar="URL",
-            help="With --policy-on-chain: the chain's node. [env: XMTP_TEE_RPC_URL, ETH_RPC_URL]",
-        ),
-        click.option(
-            "--policy-on-chain",
-            is_flag=True,
-            help="Believe the code that the deployment's EnclavePolicy lists.",
-        ),
-        click.option("--workload", multiple=True, metavar="HEX", help="Believe this code."),
-        click.option(
-            "--tcb-floor",
-            metavar="BL,TEE,SNP,UCODE[,FMC]",
-            help="SEV-SNP: the least TCB that counts as up to date.",
+            "--collateral", type=_FILE, help="The platform's collateral (dcap-qvl's JSON)."
         ),
         click.option(
             "--crl",
@@ -90,16 +62,34 @@ def enclave_trust_options(function: F) -> F:
             help="Nitro, SEV-SNP: a revocation list of the vendor's.",
         ),
         click.option(
-            "--collateral", type=_FILE, help="The platform's collateral (dcap-qvl's JSON)."
+            "--tcb-floor",
+            metavar="BL,TEE,SNP,UCODE[,FMC]",
+            help="SEV-SNP: the least TCB that counts as up to date.",
+        ),
+        click.option("--workload", multiple=True, metavar="HEX", help="Believe this code."),
+        click.option(
+            "--policy-on-chain",
+            is_flag=True,
+            help="Believe the code that the deployment's EnclavePolicy lists.",
         ),
         click.option(
-            "--root",
-            metavar="development|amd|FILE",
-            help="The root under which the enclave is verified before it gets a secret.",
+            "--rpc-url",
+            metavar="URL",
+            help="With --policy-on-chain: the chain's node. [env: XMTP_TEE_RPC_URL, ETH_RPC_URL]",
         ),
-    ):
-        command = option(command)
-    return command  # type: ignore[no-any-return]
+        click.option(
+            "--deployment",
+            type=click.Path(path_type=Path),
+            help="With --policy-on-chain: the deployment file. [env: XMTP_TEE_DEPLOYMENT]",
+        ),
+        click.option("--unsafe-accept-simulated", is_flag=True, help="Accept a development root."),
+        click.option(
+            "--unsafe-unverified-enclave",
+            is_flag=True,
+            help="Give the secret to whoever answers on the socket.",
+        ),
+    )
+    return gathered(function, "trust", EnclaveTrust, options)
 
 
 def require_verified_enclave(manager: KeyManager, trust: EnclaveTrust, console: Console) -> None:
@@ -138,8 +128,8 @@ def require_verified_enclave(manager: KeyManager, trust: EnclaveTrust, console: 
     )
     workloads = [hex_bytes(each, "--workload", 32) for each in trust.workload]
     if trust.policy_on_chain:
-        chain, where = open_chain(trust.rpc_url, trust.deployment, console)
-        workloads = evidence_file.trusted_workloads(chain, where, attestation)
+        chain, deployment = ChainChoice(trust.rpc_url, trust.deployment).connect(console)
+        workloads = evidence_file.trusted_workloads(chain, deployment, attestation)
     expected = evidence_file.Expectations(
         root=trust.root,
         collateral=trust.collateral,

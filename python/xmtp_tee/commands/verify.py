@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,10 +11,10 @@ import click
 
 from xmtp_tee.commands.console import Console
 from xmtp_tee.commands.options import (
+    ChainChoice,
     chain_options,
     hex_bytes,
     json_option,
-    open_chain,
     open_keys,
     refuse_unread,
     socket_option,
@@ -104,8 +105,7 @@ def verify(
     unsafe_accept_simulated: bool,
     explain: bool,
     socket: Path | None,
-    rpc_url: str | None,
-    deployment: Path | None,
+    where: ChainChoice,
     console: Console,
 ) -> None:
     """Verify evidence from a FILE offline, or what the registry says of an OWNER.
@@ -129,16 +129,14 @@ def verify(
             },
         )
         if trusted_block is None:
-            verdict = _owner(
-                subject, identity_key, socket, rpc_url, deployment, console, unsafe_accept_simulated
-            )
+            verdict = _owner(subject, identity_key, socket, where, console, unsafe_accept_simulated)
         else:
             refuse_unread("With --trusted-block no enclave is asked", {"socket": socket})
             verdict = _proven(
                 subject,
                 identity_key,
                 hex_bytes(trusted_block, "--trusted-block", 32),
-                open_chain(rpc_url, deployment, console),
+                where.connect(console),
                 console,
                 accept_simulated=unsafe_accept_simulated,
             )
@@ -155,7 +153,7 @@ def verify(
         else:
             refuse_unread(
                 "No chain is asked of a FILE without --online",
-                {"rpc-url": rpc_url, "deployment": deployment},
+                asdict(where),
             )
         from xmtp_tee.commands import evidence_file
 
@@ -168,7 +166,7 @@ def verify(
                 chain_id=chain_id,
                 registry=None if registry is None else hex_bytes(registry, "--registry", 20),
                 at=int(time.time()) if at is None else at,
-                online=(rpc_url, deployment) if online else None,
+                online=where if online else None,
                 accept_simulated=unsafe_accept_simulated,
                 crls=crls,
                 tcb_floor=None if tcb_floor is None else evidence_file.read_tcb(tcb_floor),
@@ -184,16 +182,15 @@ def _owner(
     owner: str,
     identity_key: str | None,
     socket: Path | None,
-    rpc_url: str | None,
-    deployment: Path | None,
+    where: ChainChoice,
     console: Console,
     accept_simulated: bool,
 ) -> Verdict:
-    chain, where = open_chain(rpc_url, deployment, console)
+    chain, deployment = where.connect(console)
     from xmtp_tee.client.comparison import judge_registration
     from xmtp_tee.client.registry_reader import RegistryReader
 
-    reader = RegistryReader(chain, where)
+    reader = RegistryReader(chain, deployment)
     owner = resolve_owner(reader, owner)
     key = (
         _only_key(reader.keys_of(owner), owner)
@@ -219,8 +216,8 @@ def _proven(
     from xmtp_tee.client.state_proof.registries import ProvenBundle, ProvenRegistries
     from xmtp_tee.client.state_proof.verdict import judge_proven
 
-    chain, where = connected
-    reader = RegistryReader(chain, where)
+    chain, deployment = connected
+    reader = RegistryReader(chain, deployment)
     if is_agent(owner):
         raise UsageError(
             "an agent's handle comes from the node, which is not believed here",
@@ -228,7 +225,7 @@ def _proven(
             expected="the handle itself, an address (`xmtp-tee lookup` with a node that you trust shows it)",
         )
     owner = resolve_owner(reader, owner)
-    registries = ProvenRegistries(chain, where, trusted_block)
+    registries = ProvenRegistries(chain, deployment, trusted_block)
     with console.progress("proving"):
         if identity_key is None:
             key = _one(owner, [bundle.identity_key for bundle in registries.active(owner)])
@@ -239,7 +236,7 @@ def _proven(
             return reader.published_signature(owner, bundle.identity_key, bundle.pre_key)
 
         return judge_proven(
-            registries, where, owner, key, signature_of, accept_simulated=accept_simulated
+            registries, deployment, owner, key, signature_of, accept_simulated=accept_simulated
         )
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from xmtp_tee.commands.console import Console, table
-from xmtp_tee.commands.options import chain_options, json_option, open_chain
+from xmtp_tee.commands.options import ChainChoice, chain_options, json_option
 from xmtp_tee.commands.owners import accept_simulated_option
 from xmtp_tee.errors import ExitCode
 
@@ -38,8 +37,7 @@ def verify_peer(
     address: str,
     node_url: str,
     unsafe_accept_simulated: bool,
-    rpc_url: str | None,
-    deployment: Path | None,
+    where: ChainChoice,
     console: Console,
 ) -> None:
     """Compare a peer's XMTP installations with what its wallets have published on chain.
@@ -50,10 +48,10 @@ def verify_peer(
     from xmtp_tee.client.registry_reader import RegistryReader
     from xmtp_tee.client.xmtp.peers import ChainPeers, report_on
 
-    chain, where = open_chain(rpc_url, deployment, console)
+    chain, deployment = where.connect(console)
     with console.progress("reading the inbox's log"):
         inbox = asyncio.run(_inbox(node_url, address))
-    peers = ChainPeers(RegistryReader(chain, where), accept_simulated=unsafe_accept_simulated)
+    peers = ChainPeers(RegistryReader(chain, deployment), accept_simulated=unsafe_accept_simulated)
     from xmtp_tee.attestation.address import checksum_address
 
     with console.progress("asking the registry"):

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 import click
 
 from xmtp_tee.commands.console import Console
-from xmtp_tee.commands.files import read_text
-from xmtp_tee.commands.options import chain_options, json_option, open_chain
-from xmtp_tee.commands.owners import OWNER_HELP, resolve_owner
-from xmtp_tee.errors import ExitCode, UnavailableError, UsageError
+from xmtp_tee.commands.files import is_there, read_text, write_text
+from xmtp_tee.commands.options import ChainChoice, chain_options, json_option
+from xmtp_tee.commands.owners import OWNER_HELP, require_owner, resolve_owner
+from xmtp_tee.errors import ExitCode, UnavailableError
 
 if TYPE_CHECKING:
+    from xmtp_tee.client.history.cursor import Cursor
     from xmtp_tee.client.history.watch import Alarm, Watch
 
 
@@ -54,8 +55,7 @@ def watch(
     once: bool,
     interval: float,
     confirmations: int,
-    rpc_url: str | None,
-    deployment: Path | None,
+    where: ChainChoice,
     console: Console,
 ) -> None:
     """Say at once when an owner's entry changes: registered, rotated, revoked, or its standing.
@@ -63,17 +63,17 @@ def watch(
     A change that the owner does not know of means that somebody else acts with its key. Nothing is missed: the
     registry's links must lead from each change to the last one known, and the cursor survives restarts.
     """
-    chain, where = open_chain(rpc_url, deployment, console)
-    from xmtp_tee.client.history.cursor import Cursor
+    require_owner(owner)
+    known = _read(cursor_file)
+    chain, deployment = where.connect(console)
     from xmtp_tee.client.history.watch import Watch
     from xmtp_tee.client.registry_reader import RegistryReader
 
-    reader = RegistryReader(chain, where)
-    known = _read(cursor_file)
+    reader = RegistryReader(chain, deployment)
     watching = Watch(
         reader,
         resolve_owner(reader, owner),
-        cursor=None if known is None else Cursor.from_json(known),
+        cursor=known,
         confirmations=confirmations,
     )
     if known is None:
@@ -116,22 +116,15 @@ def _told(alarm: Alarm) -> str:
     return f"ALARM {alarm.kind.value} at block {alarm.block_number}: {alarm.text}"
 
 
-def _read(path: Path | None) -> str | None:
-    if path is None or not path.expanduser().exists():
+def _read(path: Path | None) -> Cursor | None:
+    """Return where the watch stood; None where it begins now."""
+    if path is None or not is_there(path, "cursor"):
         return None
-    return read_text(path, "cursor")
+    from xmtp_tee.client.history.cursor import Cursor
+
+    return Cursor.from_json(read_text(path, "cursor"))
 
 
 def _keep(path: Path | None, watching: Watch) -> None:
-    """Write the cursor all at once, so that a crash leaves the old one or the new one."""
-    if path is None:
-        return
-    target = path.expanduser()
-    temporary = target.with_name(target.name + ".tmp")
-    try:
-        temporary.write_text(watching.cursor.to_json(), encoding="utf-8")
-        temporary.replace(target)
-    except OSError as error:
-        raise UsageError(
-            "the cursor cannot be written", got=path, cause=error.strerror or type(error).__name__
-        ) from error
+    if path is not None:
+        write_text(path, watching.cursor.to_json(), "cursor")
