@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from click.testing import CliRunner
 
 from tests.attestation.nitro.support import attestation as nitro_attestation
 from tests.attestation.sevsnp.support import attestation as sevsnp_attestation
+from tests.cli.conftest import deployment_file
 from tests.contracts.nitro import nitro_support
 from tests.e2e.test_vendor_evidence import NOW, Street, street
 from xmtp_tee.attestation.nitro.document import parse_document
@@ -21,12 +23,20 @@ from xmtp_tee.client.chain_errors import ContractRefused, refusal
 from xmtp_tee.client.evidence_encoding import encode_evidence
 from xmtp_tee.client.tee_collateral import NitroList, signer_holdings
 
-__all__ = ["street"]
+__all__ = ["deployment_file", "street"]
 CHAIN = development_nitro_pki().chain(NOW)
 CERTIFICATES = [
     read_x509(der, "A certificate") for der in parse_document(nitro_attestation().quote).bundle
 ]
 ROOT, REGION, ZONE = range(3)
+
+
+@pytest.fixture(autouse=True)
+def undone(street: Street) -> Iterator[None]:
+    """What a test revokes is not revoked for the next one."""
+    before = street.tests.snapshot()
+    yield
+    street.tests.revert_to(before)
 
 
 @pytest.fixture
@@ -51,10 +61,10 @@ def saved(folder: Path, text: str | bytes) -> Path:
     return path
 
 
-def listed(place: int, *serials: int) -> bytes:
-    """A list of the CA at that place of the development chain."""
+def listed(place: int, *serials: int, issued: int = NOW - 60) -> bytes:
+    """A list of the CA at that place of the development chain; it is fresh for a week."""
     key = CHAIN[place].key
-    return nitro_support.crl(CERTIFICATES[place].der, key, list(serials), issued=NOW - 60)
+    return nitro_support.crl(CERTIFICATES[place].der, key, list(serials), issued=issued)
 
 
 def test_signer_is_brought_once_and_then_the_report_verifies(
@@ -110,6 +120,45 @@ def test_list_of_nobody_in_the_chain_or_forged_is_refused_before_gas_is_spent(
     for bad in (forged, foreign, b"no list"):
         run("revoke-nitro", saved(tmp_path, bad), tmp_path / "evidence", code=2)
     assert street.chain.block().number == block
+
+
+def test_stale_list_counts_and_one_from_the_future_does_not(
+    street: Street, run: Any, tmp_path: Path
+) -> None:
+    """AWS promises no fresh lists, and what an old one revoked is revoked."""
+    street.verify(encode_evidence(street.chain, street.deployment, nitro_attestation()))
+    (tmp_path / "evidence").write_text(nitro_attestation().to_json())
+    stale = saved(tmp_path, listed(ROOT, 2000, issued=NOW - 365 * 86_400))
+    assert run("revoke-nitro", stale, tmp_path / "evidence")["new"] == [hex(2000)]
+    future = saved(tmp_path, listed(ROOT, 2001, issued=NOW + 365 * 86_400))
+    refused = run("revoke-nitro", future, tmp_path / "evidence", code=3)
+    assert refused["error"]["contract_error"] == "CrlNotYetValid"
+
+
+def test_dry_run_names_what_is_new_and_sends_nothing(
+    street: Street, run: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "evidence").write_text(nitro_attestation().to_json())
+    block = street.chain.block().number
+    listing = saved(tmp_path, listed(ROOT, 3000, 3000))
+    dry = run("revoke-nitro", listing, tmp_path / "evidence", "--dry-run")
+    assert (dry["new"], dry["sent"]) == ([hex(3000)], False)
+    assert street.chain.block().number == block
+
+
+@pytest.mark.parametrize("command", ["signer-amd", "revoke-nitro"])
+def test_what_is_no_list_and_no_evidence_is_refused_before_the_chain_is_asked(
+    command: str, tmp_path: Path, deployment_file: Path
+) -> None:
+    (tmp_path / "evidence").write_text(nitro_attestation().to_json())
+    where = ("--rpc-url", "http://127.0.0.1:1", "--deployment", str(deployment_file), "--json")
+    contents = [b"", b"\x30\x00", b"no list", listed(ROOT, 1)[:-1]]
+    for content in contents:
+        words = [command, str(saved(tmp_path, content))]
+        words += [str(tmp_path / "evidence")] if command == "revoke-nitro" else []
+        done = CliRunner(mix_stderr=False).invoke(main, ["collateral", *words, *where])
+        assert done.exit_code in (1, 2), done.stdout
+        assert json.loads(done.stdout)["ok"] is False
 
 
 def test_evidence_of_another_tee_is_a_usage_error(run: Any, tmp_path: Path) -> None:
