@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from tests.contracts.nitro import nitro_support
 from tests.support.chain import Chain as DeployChain
@@ -18,6 +20,7 @@ from xmtp_tee.attestation.evidence import Attestation
 from xmtp_tee.attestation.kinds import TeeKind, bits_of
 from xmtp_tee.attestation.nitro.evidence import nitro_evidence
 from xmtp_tee.attestation.simulator.nitro import development_nitro_root
+from xmtp_tee.cli import main
 from xmtp_tee.client.chain_errors import ContractRefused
 from xmtp_tee.client.comparison import judge_registration
 from xmtp_tee.client.evidence_encoding import NITRO_VERIFIER
@@ -45,6 +48,26 @@ def nitro_verifier(chain: DeployChain) -> Mapping[TeeKind, tuple[str, Any]]:
 class Street:
     world: World
     keys: KeyManager
+    socket: Path
+
+    def verify(self, folder: Path, code: int, *arguments: str) -> dict[str, str]:
+        """Run `xmtp-tee verify` before this enclave and chain; return the result of each line."""
+        deployment = folder / "deployment.json"
+        self.world.deployment.save(deployment)
+        flags = ["--root", "development", "--unsafe-accept-simulated", "--json"]
+        if "--online" in arguments:
+            flags += ["--rpc-url", self.world.url, "--deployment", str(deployment)]
+        if "--enclave" in arguments:
+            flags += ["--socket", str(self.socket)]
+        done = CliRunner(mix_stderr=False).invoke(main, ["verify", *arguments, *flags])
+        assert done.exit_code == code, done.stdout + done.stderr
+        answer = json.loads(done.stdout)
+        kinds = {
+            f"{kind['tee']} {check['name']}": check["result"]
+            for kind in answer["kinds"]
+            for check in kind["checks"]
+        }
+        return kinds | {check["name"]: check["result"] for check in answer["checks"]}
 
     def policy(self, function: str, *arguments: Any) -> None:
         call = getattr(self.world.contract("EnclavePolicy").functions, function)(*arguments)
@@ -95,7 +118,7 @@ def shared() -> Iterator[Street]:
         enclave_process(Path(folder), "tdx", "nitro") as socket,
         KeyManager(socket, timeout=60.0) as keys,
     ):
-        street = Street(world, keys)
+        street = Street(world, keys, socket)
         workload = tee_named("nitro").workload()
         street.policy("addWorkload", workload, int(AssuranceLevel.CVM), "tests", bytes(20))
         yield street
@@ -191,3 +214,48 @@ def test_stranger_renews_each_kind_on_its_own(street: Street) -> None:
     after = street.world.reader.kinds_of(street.keys.info().authority)
     assert after[0] == before[0]
     assert after[1].expires_at > before[1].expires_at
+
+
+# --- off chain, by command ------------------------------------------------------------------------
+
+
+def test_enclave_is_asked_for_all_its_kinds_now(street: Street, tmp_path: Path) -> None:
+    found = street.verify(tmp_path, 0, "--enclave", "--require", "2")
+    assert (found["one enclave"], found["kinds of TEE"]) == ("pass", "pass")
+    for kind in ("tdx", "nitro"):
+        assert found[kind] == found[f"{kind} block freshness"] == "pass"
+        assert found[f"{kind} chain"] == found[f"{kind} workload"] == "not checked"
+    assert street.verify(tmp_path, 4, "--enclave", "--require", "3")["kinds of TEE"] == "fail"
+    named = street.verify(tmp_path, 0, "--enclave", "--chain-id", "7")
+    assert named["tdx chain"] == named["nitro chain"] == "pass"
+
+
+def test_enclave_is_compared_with_what_the_policy_demands(street: Street, tmp_path: Path) -> None:
+    without = street.verify(tmp_path, 0, "--enclave", "--online")
+    assert "kinds by the policy" not in without
+    street.demand(2, *BOTH)
+    found = street.verify(tmp_path, 0, "--enclave", "--online", "--require", "1")
+    assert found["kinds by the policy"] == found["nitro workload"] == "pass"
+    street.policy("removeWorkload", tee_named("nitro").workload())
+    refused = street.verify(tmp_path, 4, "--enclave", "--online", "--require", "1")
+    assert (refused["kinds of TEE"], refused["kinds by the policy"]) == ("pass", "fail")
+    assert (refused["nitro workload"], refused["nitro"]) == ("fail", "fail")
+
+
+def test_saved_evidence_of_both_kinds_is_compared_with_the_deployment(
+    street: Street, tmp_path: Path
+) -> None:
+    registry = street.world.registry(street.keys, OWNER)
+    files = []
+    for tee in BOTH:
+        # Each kind renews by itself: the blocks differ.
+        street.world.mine(1)
+        file = tmp_path / tee.label
+        file.write_text(registry.evidence(tee=tee).attestation.to_json())
+        files.append(str(file))
+    street.demand(2, *BOTH)
+    found = street.verify(tmp_path, 0, *files, "--online")
+    assert found["kinds by the policy"] == found["nitro block freshness"] == "pass"
+    street.world.mine(100)
+    stale = street.verify(tmp_path, 4, *files, "--online")
+    assert stale["tdx block freshness"] == stale["nitro block freshness"] == "fail"

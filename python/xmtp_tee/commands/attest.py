@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from xmtp_tee.attestation.kinds import TeeKind
+from xmtp_tee.commands.by_kind import kind_named
 from xmtp_tee.commands.console import Console
 from xmtp_tee.commands.files import write_text
 from xmtp_tee.commands.options import (
@@ -16,7 +16,6 @@ from xmtp_tee.commands.options import (
     open_keys,
     socket_option,
 )
-from xmtp_tee.errors import UsageError
 
 
 @click.command()
@@ -42,9 +41,7 @@ def attest(
     console: Console,
 ) -> None:
     """Have the enclave attest itself for a deployment, bound to a recent block, and save the evidence."""
-    kinds = {kind.label: kind for kind in TeeKind if kind is not TeeKind.NONE}
-    if tee is not None and tee not in kinds:
-        raise UsageError("there is no such kind of TEE", got=tee[:40], expected=", ".join(kinds))
+    kind = None if tee is None else kind_named(tee)
     chain, deployment = where.connect(console)
     from xmtp_tee.client.registry import recent_block
 
@@ -55,7 +52,7 @@ def attest(
             enclave_registry=deployment.address("EnclaveRegistry"),
             block_number=bound.number,
             block_hash=bound.hash,
-            tee=None if tee is None else kinds[tee],
+            tee=kind,
         )
     text = attestation.to_json()
     if output is not None:

@@ -14,12 +14,15 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 import click
 
 from xmtp_tee.errors import ExitCode, XmtpTeeError
 from xmtp_tee.verdict import CheckResult, Verdict
+
+if TYPE_CHECKING:
+    from xmtp_tee.attestation.several import Judged
 
 COLOURS = {
     CheckResult.PASS: "green",
@@ -73,13 +76,23 @@ class Console:
         return int(error.exit_code)
 
     def verdict(
-        self, verdict: Verdict, *, explain: bool = False, extra: Mapping[str, object] | None = None
+        self, verdict: Verdict, *, explain: bool = False, kinds: Sequence[Judged] = ()
     ) -> None:
-        """Print a verdict: a line per check, the sentence, the level, what it does not show."""
+        """Print a verdict: a line per check, the sentence, the level, what it does not show.
+
+        Before it stand the checks of ``kinds``, which were judged together for it.
+        """
         if self.json:
-            ok = {"ok": verdict.exit_code is ExitCode.VERIFIED}
-            click.echo(json_module.dumps(ok | verdict.as_dict() | dict(extra or {}), indent=2))
+            data = {"ok": verdict.exit_code is ExitCode.VERIFIED, **verdict.as_dict()}
+            if kinds:
+                data["kinds"] = [{"tee": k.tee.label, **k.verdict.as_dict()} for k in kinds]
+            click.echo(json_module.dumps(data, indent=2))
             return
+        for kind in kinds:
+            click.echo(paint(kind.tee.label, sys.stdout, None, bold=True))
+            for line in _check_lines(kind.verdict, sys.stdout, explain=explain):
+                click.echo(line)
+            click.echo()
         for line in verdict_lines(verdict, sys.stdout, explain=explain):
             click.echo(line)
 
@@ -101,6 +114,16 @@ class Console:
 
 def verdict_lines(verdict: Verdict, stream: IO[str], *, explain: bool) -> Iterator[str]:
     """Yield the lines of a verdict."""
+    yield from _check_lines(verdict, stream, explain=explain)
+    colour = "green" if verdict.exit_code == 0 else "red"
+    yield ""
+    yield paint(verdict.sentence, stream, colour, bold=True)
+    yield f"Assurance level: {verdict.level.label}. {verdict.level.claim}"
+    for text in verdict.not_shown:
+        yield f"Not shown: {text}"
+
+
+def _check_lines(verdict: Verdict, stream: IO[str], *, explain: bool) -> Iterator[str]:
     width = max((len(check.name) for check in verdict.checks), default=0)
     for check in verdict.checks:
         mark = paint(f"{check.result.value:<11}", stream, COLOURS[check.result])
@@ -109,12 +132,6 @@ def verdict_lines(verdict: Verdict, stream: IO[str], *, explain: bool) -> Iterat
             yield f"{'':<11} {'':<{width}}  expected {check.expected}"
         if explain and check.why:
             yield f"{'':<11} {'':<{width}}  why: {check.why}"
-    colour = "green" if verdict.exit_code == 0 else "red"
-    yield ""
-    yield paint(verdict.sentence, stream, colour, bold=True)
-    yield f"Assurance level: {verdict.level.label}. {verdict.level.claim}"
-    for text in verdict.not_shown:
-        yield f"Not shown: {text}"
 
 
 def paint(text: str, stream: IO[str], colour: str | None, *, bold: bool = False) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from xmtp_tee.commands.by_kind import ByKind
 from xmtp_tee.commands.console import Console
 from xmtp_tee.commands.options import ChainChoice, gathered, hex_bytes, refuse_unread
 from xmtp_tee.errors import UsageError
@@ -131,9 +132,9 @@ def require_verified_enclave(manager: KeyManager, trust: EnclaveTrust, console: 
         chain, deployment = ChainChoice(trust.rpc_url, trust.deployment).connect(console)
         workloads = evidence_file.trusted_workloads(chain, deployment, attestation)
     expected = evidence_file.Expectations(
-        root=trust.root,
-        collateral=trust.collateral,
-        crls=trust.crl,
+        roots=ByKind("root", ((None, trust.root),)),
+        collaterals=ByKind("collateral", _for_all(trust.collateral)),
+        crls=ByKind("crl", _for_all(*trust.crl)),
         workloads=workloads,
         chain_id=None,
         registry=None,
@@ -142,5 +143,10 @@ def require_verified_enclave(manager: KeyManager, trust: EnclaveTrust, console: 
         accept_simulated=trust.unsafe_accept_simulated,
         tcb_floor=None if trust.tcb_floor is None else evidence_file.read_tcb(trust.tcb_floor),
     )
-    verdict = evidence_file.judge_attestation(attestation, expected, console)
+    verdict, _ = evidence_file.judge([attestation], expected, console)
     manager.accept_verdict(attestation, verdict)
+
+
+def _for_all(*paths: Path | None) -> tuple[tuple[None, str], ...]:
+    """The enclave attests itself by one kind here: what is named is for that one."""
+    return tuple((None, str(path)) for path in paths if path is not None)
