@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from enum import StrEnum
 
 from xmtp_tee.assurance import AssuranceLevel
+from xmtp_tee.dates import show_time
 from xmtp_tee.errors import ExitCode
 
 
@@ -86,7 +86,7 @@ class Verdict:
     @property
     def sentence(self) -> str:
         """One dated sentence in words."""
-        date = datetime.fromtimestamp(self.judged_at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+        date = show_time(self.judged_at)
         if self.failed:
             return f"On {date}, {self.subject} did NOT verify: {self.failed[0].name} failed."
         open_checks = [c for c in self.checks if c.result is CheckResult.NOT_CHECKED]

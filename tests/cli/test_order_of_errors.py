@@ -190,6 +190,7 @@ def test_owners_password_is_not_asked_where_the_arguments_make_no_sense(
         ("collateral", "watch", "--fmspc", "xyz"),
         ("collateral", "submit", "--file", "none", "--dry-run"),
         ("attest", "--tee", "sgx1"),
+        ("verify-peer", "0x1234"),
     ],
     ids=" ".join,
 )

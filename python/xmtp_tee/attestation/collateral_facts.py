@@ -24,6 +24,7 @@ from xmtp_tee.attestation.json_text import JsonTextError, load_json
 from xmtp_tee.attestation.kinds import TeeKind
 from xmtp_tee.attestation.levels import TcbLevels, read_tcb_levels
 from xmtp_tee.attestation.quoting_enclave import QeIdentity, read_qe_identity
+from xmtp_tee.dates import show_time
 
 _QE_NAMES = {TeeKind.SGX: "QE", TeeKind.TDX: "TD_QE"}
 _ISO_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
@@ -141,17 +142,6 @@ def read_collateral(collateral: Collateral) -> CollateralFacts:
             ),
         ),
     )
-
-
-_CALENDAR_END = 253_402_300_800
-"""The first second of the year 10000, where ``datetime`` ends."""
-
-
-def show_time(seconds: int) -> str:
-    """Return unix seconds as text, UTC; the bare number when no calendar has it (milliseconds, say)."""
-    if not 0 <= seconds < _CALENDAR_END:
-        return f"{seconds} (unix seconds)"
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def _document(name: str, text: str) -> dict[str, Any]:

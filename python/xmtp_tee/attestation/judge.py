@@ -11,7 +11,6 @@ from collections.abc import Collection
 from xmtp_tee.assurance import AssuranceLevel
 from xmtp_tee.attestation.acceptance import ACCEPTED_BY_DEFAULT, require_accepted_status
 from xmtp_tee.attestation.collateral import Collateral
-from xmtp_tee.attestation.collateral_facts import show_time
 from xmtp_tee.attestation.errors import (
     DebugEnabledError,
     EnclaveAttributesRefusedError,
@@ -42,6 +41,7 @@ from xmtp_tee.attestation.quote import Quote, parse_quote
 from xmtp_tee.attestation.roots import Root, read_root
 from xmtp_tee.attestation.verify import Examination, VerifiedQuote
 from xmtp_tee.attestation.workload import workload_id
+from xmtp_tee.dates import show_time
 from xmtp_tee.errors import XmtpTeeError
 from xmtp_tee.verdict import CheckResult, Verdict
 

@@ -22,7 +22,6 @@ from xmtp_tee.attestation.collateral_facts import (
     CollateralFacts,
     Window,
     read_collateral,
-    show_time,
 )
 from xmtp_tee.attestation.errors import (
     CertificateRevokedError,
@@ -47,6 +46,7 @@ from xmtp_tee.attestation.signatures import (
     require_quote_signatures,
 )
 from xmtp_tee.attestation.workload import workload_id
+from xmtp_tee.dates import show_time
 
 TD_ATTRIBUTE_DEBUG = 0x01
 TD_ATTRIBUTES_UNDER_DEBUG = 0xFF

@@ -12,7 +12,6 @@ from calendar import timegm
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from xmtp_tee.attestation.collateral_facts import show_time
 from xmtp_tee.attestation.der import (
     BIT_STRING,
     GENERALIZED_TIME,
@@ -31,6 +30,7 @@ from xmtp_tee.attestation.errors import (
     EvidenceExpiredError,
     QuoteNotGenuineError,
 )
+from xmtp_tee.dates import show_time
 
 COMMON_NAME = bytes.fromhex("550403")
 """2.5.4.3."""

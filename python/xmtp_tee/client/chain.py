@@ -39,7 +39,18 @@ from xmtp_tee.client.chain_errors import (
 )
 from xmtp_tee.client.revert import decode_revert
 from xmtp_tee.client.urls import http_url
+from xmtp_tee.dates import CALENDAR_END
 
+# What web3 and its libraries raise where a node's answer has another shape than the standard's.
+_UNUSABLE = (
+    Web3Exception,
+    ValueError,
+    TypeError,
+    AttributeError,
+    LookupError,
+    ArithmeticError,
+    RecursionError,
+)
 # A gas estimate is exact for the state it saw; the state may have moved on when the transaction is mined.
 _GAS_MARGIN_PERCENT = 115
 
@@ -78,7 +89,7 @@ class Chain:
     def chain_id(self) -> int:
         """The node's chain id."""
         with self._errors():
-            return self.web3.eth.chain_id
+            return _natural(self.web3.eth.chain_id, 1 << 256)
 
     def require_chain(self, expected: int) -> None:
         """Raise :class:`WrongChain` unless the node is on the expected chain."""
@@ -95,12 +106,19 @@ class Chain:
         """Return a block by number, or the newest one."""
         with self._errors():
             found = self.web3.eth.get_block("latest" if number is None else BlockNumber(number))
-        return Block(int(found["number"]), bytes(found["hash"]), int(found["timestamp"]))
+            block = Block(
+                _natural(found["number"], 1 << 64),
+                bytes(found["hash"]),
+                _natural(found["timestamp"], CALENDAR_END),
+            )
+            if len(block.hash) != 32:
+                raise ValueError("a block's hash is not 32 bytes")
+        return block
 
     def gas_of_block(self, number: int) -> int:
         """Return the gas that a block's transactions used."""
         with self._errors():
-            return int(self.web3.eth.get_block(BlockNumber(number))["gasUsed"])
+            return _natural(self.web3.eth.get_block(BlockNumber(number))["gasUsed"], 1 << 64)
 
     def contract(self, name: str, address: str) -> Contract:
         """Return the contract of the bundled ABI ``name`` at ``address``; raise :class:`NoCode` if none is there."""
@@ -181,11 +199,11 @@ class Chain:
         """Make a raw JSON-RPC request, for what web3 has no function for."""
         with self._errors():
             response = self.web3.provider.make_request(RPCEndpoint(method), list(params))
-        if "error" in response:
-            raise RequestRefused(
-                f"the node refused {method}", got=str(response["error"])[:200], expected="a result"
-            )
-        return response["result"]
+            if "error" not in response:
+                return response["result"]
+        raise RequestRefused(
+            f"the node refused {method}", got=str(response["error"])[:200], expected="a result"
+        )
 
     def _fees(self, max_fee: int) -> TxParams:
         base = int(self.web3.eth.get_block("latest").get("baseFeePerGas", 0))
@@ -210,8 +228,14 @@ class Chain:
                     got=sent.to_0x_hex(),
                     next_command=f"cast receipt {sent.to_0x_hex()}",
                 ) from error
-        receipt = Receipt(sent.to_0x_hex(), int(raw["blockNumber"]), int(raw["gasUsed"]), raw)
-        if raw["status"] != 1:
+            receipt = Receipt(
+                sent.to_0x_hex(),
+                _natural(raw["blockNumber"], 1 << 64),
+                _natural(raw["gasUsed"], 1 << 64),
+                raw,
+            )
+            succeeded = raw["status"] == 1
+        if not succeeded:
             raise self._why_refused(receipt)
         return receipt
 
@@ -259,7 +283,7 @@ class Chain:
                 cause="it is not running, or the address is wrong",
                 next_command="pass --rpc-url, or set ETH_RPC_URL",
             ) from None
-        except (Web3Exception, ValueError) as error:
+        except _UNUSABLE as error:
             raise ChainUnavailable(
                 "the node's answer cannot be used",
                 got=f"{type(error).__name__}: {str(error)[:200]}",
@@ -272,9 +296,17 @@ def _revert_data(error: ContractLogicError) -> bytes:
     data = error.data
     if isinstance(data, Mapping):
         data = data.get("data")
-    if isinstance(data, str) and data.startswith("0x"):
-        return bytes(HexBytes(data))
-    return b""
+    try:
+        return bytes(HexBytes(data)) if isinstance(data, str) and data.startswith("0x") else b""
+    except ValueError:
+        return b""
+
+
+def _natural(value: object, end: int) -> int:
+    """Return a number that a node names; refuse what is none below ``end``."""
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < end:
+        raise ValueError(f"a number is out of range: {ascii(value)[:60]}")
+    return value
 
 
 # Statuses by which nodes refuse a request for its size or cost. A denied access or a rate limit says nothing of it.

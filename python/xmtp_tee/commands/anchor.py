@@ -13,6 +13,7 @@ from xmtp_tee.commands.console import Console
 from xmtp_tee.commands.files import write_text
 from xmtp_tee.commands.lazy import LazyGroup
 from xmtp_tee.commands.options import (
+    Amount,
     ChainChoice,
     SenderChoice,
     chain_options,
@@ -48,7 +49,7 @@ def anchor() -> None:
 
 max_fee_option = click.option(
     "--max-fee",
-    type=click.FloatRange(min=0, min_open=True),
+    type=Amount(min=0, min_open=True),
     metavar="GWEI",
     help="Send nothing while a unit of gas costs more.",
 )
@@ -84,7 +85,8 @@ def show(
     chain, deployment = where.connect(console)
     from xmtp_tee.client.anchors import FreshnessAnchors
 
-    found = FreshnessAnchors(chain, deployment).require_all(named)
+    with console.progress("reading the anchors"):
+        found = FreshnessAnchors(chain, deployment).require_all(named)
     if save is not None:
         write_text(save, found.to_json(), "file")
     console.result(_described(found), _lines(found))
@@ -115,7 +117,7 @@ def check(
     chain, deployment = where.connect(console)
     from xmtp_tee.client.anchors import FreshnessAnchors
 
-    with open_keys(socket) as keys:
+    with open_keys(socket) as keys, console.progress("comparing the store with its anchors"):
         known = FreshnessAnchors(chain, deployment).require_all(named or keys.authority)
         epoch = keys.require_descent(known)
     behind = epoch - known.states[-1].epoch
@@ -172,7 +174,7 @@ def submit(
     from xmtp_tee.client.anchors import FreshnessAnchors
 
     anchors = FreshnessAnchors(chain, deployment)
-    with open_keys(socket) as keys:
+    with open_keys(socket) as keys, console.progress("anchoring"):
         done = anchor_once(keys, anchors, chain, account, max_fee=_wei(max_fee))
     console.result(_look(done), _told(done))
 
@@ -183,7 +185,7 @@ def submit(
 )
 @click.option(
     "--soon",
-    type=click.FloatRange(min=0),
+    type=Amount(min=0),
     default=15.0,
     show_default=True,
     metavar="SECONDS",
@@ -191,7 +193,7 @@ def submit(
 )
 @click.option(
     "--later",
-    type=click.FloatRange(min=0),
+    type=Amount(min=0),
     default=3600.0,
     show_default=True,
     metavar="SECONDS",
@@ -206,7 +208,7 @@ def submit(
 )
 @click.option(
     "--interval",
-    type=click.FloatRange(min=0.1),
+    type=Amount(min=0.1),
     default=10.0,
     show_default=True,
     metavar="SECONDS",

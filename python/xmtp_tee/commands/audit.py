@@ -9,9 +9,9 @@ import click
 
 from xmtp_tee.commands.console import Console, table
 from xmtp_tee.commands.files import read_text
-from xmtp_tee.commands.keys import when
 from xmtp_tee.commands.lazy import LazyGroup
 from xmtp_tee.commands.options import json_option, open_keys, socket_option
+from xmtp_tee.dates import show_time
 
 if TYPE_CHECKING:
     from xmtp_tee.audit import AuditEntry
@@ -52,7 +52,7 @@ def verify(socket: Path | None, console: Console) -> None:
     """Verify the whole audit log: its chain, its checkpoints, and that it ends where the authority
     signs that it ends.
     """
-    with open_keys(socket) as manager:
+    with open_keys(socket) as manager, console.progress("verifying the log"):
         checkpoint, first = manager.verify_audit_log()
         authority = manager.info().authority
     if first > 1:
@@ -72,7 +72,7 @@ def verify(socket: Path | None, console: Console) -> None:
             f"verified: entries {first} to {checkpoint.counter} of the log "
             f"{checkpoint.log_id.hex()}",
             f"chain {checkpoint.chain.hex()}",
-            f"signed at {when(checkpoint.time)} by {authority}",
+            f"signed at {show_time(checkpoint.time)} by {authority}",
         ],
     )
 
@@ -106,7 +106,7 @@ def receipt(file: Path, authority: str, console: Console) -> None:
 def _row(entry: AuditEntry) -> tuple[str, ...]:
     return (
         str(entry.counter),
-        when(entry.time),
+        show_time(entry.time),
         entry.caller,
         entry.operation,
         entry.key_id or "-",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +20,7 @@ from xmtp_tee.commands.options import (
     json_option,
     sender_options,
 )
+from xmtp_tee.dates import show_time
 from xmtp_tee.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -248,9 +248,9 @@ def _lines(held: list[Holding], now: int, within: int) -> list[str]:
     rows = []
     for item in held:
         if item.until:
-            date = time.strftime("%Y-%m-%d %H:%M", time.gmtime(item.until))
+            date = show_time(item.until)
             left = f"{(item.until - now) / 86_400:.1f}"
         else:
             date, left = "-", "-"
         rows.append((item.what, item.state(now, within).label, date, left))
-    return table(("piece", "state", "until (UTC)", "days left"), rows, frozenset({3}))
+    return table(("piece", "state", "until", "days left"), rows, frozenset({3}))

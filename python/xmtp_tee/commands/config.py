@@ -63,7 +63,7 @@ class Settings:
         folder: Path | None = None,
     ) -> None:
         self._environment = os.environ if environment is None else environment
-        self._folder = Path.cwd() if folder is None else folder
+        self._folder = Path() if folder is None else folder
 
     def find(self, name: str, flag: str | os.PathLike[str] | None = None) -> Setting | None:
         """Return the setting from the highest layer that has it."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json as json_module
 import os
+import re
 import sys
 import threading
 import time
@@ -30,6 +31,8 @@ COLOURS = {
     CheckResult.FAIL: "red",
     CheckResult.NOT_CHECKED: "yellow",
 }
+# C0 but tab and line feed, DEL, C1, what turns the direction of text, and what no encoding has.
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 # What takes longer than this is announced.
 _PATIENCE_SECONDS = 2.0
 
@@ -42,7 +45,7 @@ class Console:
 
     def say(self, text: str = "", *, colour: str | None = None, bold: bool = False) -> None:
         """Talk to the person, on stderr."""
-        click.echo(paint(text, sys.stderr, colour, bold=bold), err=True)
+        click.echo(paint(plain(text), sys.stderr, colour, bold=bold), err=True)
 
     def result(self, data: Mapping[str, object], text: str | Iterable[str]) -> None:
         """Print the command's result: ``data`` as JSON, or ``text``, on stdout."""
@@ -50,11 +53,11 @@ class Console:
             click.echo(json_module.dumps({"ok": True, **data}, indent=2, sort_keys=False))
             return
         for line in [text] if isinstance(text, str) else text:
-            click.echo(line)
+            click.echo(plain(line))
 
     def line(self, data: Mapping[str, object], text: str) -> None:
         """Print one item of a stream on stdout at once: ``data`` as a JSON object in one line, or ``text``."""
-        click.echo(json_module.dumps(dict(data)) if self.json else text)
+        click.echo(json_module.dumps(dict(data)) if self.json else plain(text))
         sys.stdout.flush()
 
     def fail(self, error: XmtpTeeError) -> int:
@@ -72,7 +75,7 @@ class Console:
                 ("code", error.code),
             ):
                 if value is not None:
-                    self.say(f"  {label + ':':<10}{value}")
+                    self.say(f"  {label + ':':<10}{one_line(value)}")
         return int(error.exit_code)
 
     def verdict(
@@ -127,11 +130,21 @@ def _check_lines(verdict: Verdict, stream: IO[str], *, explain: bool) -> Iterato
     width = max((len(check.name) for check in verdict.checks), default=0)
     for check in verdict.checks:
         mark = paint(f"{check.result.value:<11}", stream, COLOURS[check.result])
-        yield f"{mark} {check.name:<{width}}  {check.got or ''}".rstrip()
+        yield f"{mark} {check.name:<{width}}  {one_line(check.got or '')}".rstrip()
         if check.expected is not None and (explain or check.result is not CheckResult.PASS):
-            yield f"{'':<11} {'':<{width}}  expected {check.expected}"
+            yield f"{'':<11} {'':<{width}}  expected {one_line(check.expected)}"
         if explain and check.why:
             yield f"{'':<11} {'':<{width}}  why: {check.why}"
+
+
+def plain(text: str) -> str:
+    """Write control characters out: what others say must not command the reader's terminal."""
+    return _CONTROLS.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def one_line(text: str) -> str:
+    """Like :func:`plain`, line breaks included: a value is no second line."""
+    return plain(text).replace("\n", "\\n")
 
 
 def paint(text: str, stream: IO[str], colour: str | None, *, bold: bool = False) -> str:
@@ -145,6 +158,7 @@ def table(
     header: Sequence[str], rows: Sequence[Sequence[str]], right: frozenset[int] = frozenset()
 ) -> list[str]:
     """Return a plain text table; the columns in ``right`` are right-aligned."""
+    rows = [[one_line(cell) for cell in row] for row in rows]
     widths = [max(len(row[i]) for row in (header, *rows)) for i in range(len(header))]
 
     def line(cells: Sequence[str]) -> str:

@@ -54,9 +54,14 @@ def examine(socket: Path | None, where: ChainChoice, console: Console) -> Iterat
     settings = Settings()
     yield _python()
     yield from (_tool(name, needed_for) for name, needed_for in _TOOLS.items())
-    yield _configuration(settings)
+    configuration = _configuration(settings)
+    yield configuration
     yield _devices()
     yield from _hygiene()
+    if configuration.result is FAIL:
+        for name in ("enclave socket", "enclave answers", "chain", "deployment"):
+            yield Finding(name, NOT_CHECKED, "the configuration cannot be read")
+        return
     yield from _enclave(Path(settings.require("socket", socket)))
     with console.progress("loading the chain client"):
         from xmtp_tee.commands import diagnosis_chain
@@ -80,7 +85,7 @@ def _python() -> Finding:
 def _tool(name: str, needed_for: str) -> Finding:
     path = shutil.which(name)
     if path is None:
-        beside = Path(sys.executable).parents[2] / ".tools" / "bin" / name
+        beside = Path(sys.prefix).parent / ".tools" / "bin" / name
         path = str(beside) if beside.exists() else None
     if path is None:
         return Finding(name, WARN, "not found", f"needed for {needed_for} alone: make setup")
@@ -88,7 +93,7 @@ def _tool(name: str, needed_for: str) -> Finding:
         answer = subprocess.run(  # noqa: S603 - the path comes from PATH, no shell
             [path, "--version"], capture_output=True, text=True, timeout=10, check=True
         )
-    except (OSError, subprocess.SubprocessError) as error:
+    except (OSError, ValueError, subprocess.SubprocessError) as error:
         return Finding(name, FAIL, f"{path} does not run: {type(error).__name__}", "make setup")
     return Finding(name, PASS, answer.stdout.splitlines()[0] if answer.stdout else "no version")
 
@@ -153,8 +158,8 @@ def _hygiene() -> Iterator[Finding]:
 def _enclave(socket: Path) -> Iterator[Finding]:
     try:
         mode = socket.stat().st_mode
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or type(error).__name__
         yield Finding(
             "enclave socket",
             WARN if isinstance(error, FileNotFoundError) else FAIL,

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from xmtp_tee.client.chain import Chain
+from xmtp_tee.client.chain_errors import ChainUnavailable
 from xmtp_tee.client.deployment import CONTRACTS, Deployment
 from xmtp_tee.commands.config import Settings
 from xmtp_tee.commands.diagnosis import FAIL, NOT_CHECKED, PASS, WARN, Finding
@@ -34,8 +35,11 @@ def examine(settings: Settings, where: ChainChoice) -> Iterator[Finding]:
             yield Finding(name, NOT_CHECKED, "the chain does not answer")
         return
     yield Finding("chain", PASS, f"{chain.host}, chain id {chain_id}")
-    yield _p256(chain)
-    yield _clock(chain)
+    for name, look in (("P256VERIFY", _p256), ("clock", _clock)):
+        try:
+            yield look(chain)
+        except XmtpTeeError as error:
+            yield Finding(name, FAIL, str(error), error.next_command or "ask another node")
     yield from _deployment(chain, chain_id, settings, where.deployment)
 
 
@@ -61,7 +65,11 @@ def _p256(chain: Chain) -> Finding:
 def _call_p256(chain: Chain, words: list[int]) -> bytes:
     data = b"".join(word.to_bytes(32, "big") for word in words)
     call = {"to": P256VERIFY, "data": "0x" + data.hex()}
-    return bytes.fromhex(str(chain.request("eth_call", call, "latest")).removeprefix("0x"))
+    answer = str(chain.request("eth_call", call, "latest"))
+    try:
+        return bytes.fromhex(answer.removeprefix("0x"))
+    except ValueError as error:
+        raise ChainUnavailable("the node's answer cannot be used", got=answer[:80]) from error
 
 
 def _clock(chain: Chain) -> Finding:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from xmtp_tee.commands.console import COLOURS, Console, paint
+from xmtp_tee.commands.console import COLOURS, Console, one_line, paint
 from xmtp_tee.commands.diagnosis import Finding, examine
 from xmtp_tee.commands.options import ChainChoice, chain_options, json_option, socket_option
 from xmtp_tee.errors import ExitCode
@@ -42,6 +42,6 @@ def doctor(socket: Path | None, where: ChainChoice, console: Console) -> None:
 def _print(finding: Finding) -> None:
     """Print a finding as soon as it is there: some take a while."""
     mark = paint(f"{finding.result.value:<11}", sys.stdout, COLOURS[finding.result])
-    click.echo(f"{mark} {finding.name:<{_WIDTH}} {finding.got}")
+    click.echo(f"{mark} {finding.name:<{_WIDTH}} {one_line(finding.got)}")
     if finding.result is not CheckResult.PASS and finding.advice:
-        click.echo(f"{'':<11} {'':<{_WIDTH}} -> {finding.advice}")
+        click.echo(f"{'':<11} {'':<{_WIDTH}} -> {one_line(finding.advice)}")

@@ -203,7 +203,10 @@ def recover(key_file: Path, console: Console, **place: Any) -> None:
     from xmtp_tee.enclave.recovery import read_recovery_key
     from xmtp_tee.enclave.wiping import wiped
 
-    with wiped(read_recovery_key(key_file)) as private_key:
+    with (
+        wiped(read_recovery_key(key_file)) as private_key,
+        console.progress("recovering the store"),
+    ):
         store_id = recover_store(config, private_key)
     text = f"the new store {store_id} has the old one's keys, as imported ones"
     console.result({"store_id": store_id}, text)
@@ -244,7 +247,8 @@ def receive(
     given = b"" if collateral is None else read_file(collateral, "collateral")
     from xmtp_tee.enclave.process import receive as receive_store
 
-    store_id = receive_store(config, predecessor, own, given, others)
+    with console.progress("receiving the store"):
+        store_id = receive_store(config, predecessor, own, given, others)
     console.result({"store_id": store_id}, f"the store {store_id} opens on this platform now")
 
 

@@ -116,6 +116,17 @@ def require_absent(path: Path, what: str) -> None:
         raise UsageError(f"the {what} is there already", got=path)
 
 
+def expanded(path: Path, what: str) -> Path:
+    """Return a path with ``~`` resolved.
+
+    :raises UsageError: there is no such user
+    """
+    try:
+        return path.expanduser()
+    except RuntimeError as error:
+        raise _failed(f"the {what} cannot be found", path, error) from error
+
+
 def is_there(path: Path, what: str) -> bool:
     """Return whether there is a file, of whatever kind.
 

@@ -23,8 +23,8 @@ from xmtp_tee.commands.options import (
     sender_options,
     socket_option,
 )
-from xmtp_tee.commands.owners import utc
 from xmtp_tee.commands.relaying import read_intent, report_batch
+from xmtp_tee.dates import show_time
 from xmtp_tee.errors import UsageError
 
 if TYPE_CHECKING:
@@ -298,7 +298,7 @@ def _lines(made: OwnerIntent) -> list[str]:
         *([f"pre-key       {facts['preKey']}"] if made.pre_key else []),
         f"registry      {facts['keyRegistry']} on chain id {made.chain_id}",
         f"nonce         {made.nonce}",
-        f"deadline      {utc(made.deadline) if made.deadline < 2**37 else made.deadline}",
+        f"deadline      {show_time(made.deadline)}",
         f"digest        0x{made.digest().hex()}",
         f"signed        {'yes' if made.signature else 'no'}",
     ]

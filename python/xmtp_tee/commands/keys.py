@@ -11,6 +11,7 @@ import click
 from xmtp_tee.commands.console import Console, table
 from xmtp_tee.commands.lazy import LazyGroup
 from xmtp_tee.commands.options import json_option, open_keys, socket_option
+from xmtp_tee.dates import show_time
 
 if TYPE_CHECKING:
     from xmtp_tee.client.key_manager import KeyInfo, KeyLimits, PreKeyInfo
@@ -84,7 +85,7 @@ def new(
             f"identity key  {identity.id}  0x{identity.public_key.hex()}",
             f"pre-key       {pre_key.id}  0x{pre_key.public_key.hex()}",
             f"owner         {identity.owner}",
-            f"epoch         {pre_key.epoch}, until {when(pre_key.expires_at)}",
+            f"epoch         {pre_key.epoch}, until {show_time(pre_key.expires_at)}",
         ],
     )
 
@@ -112,7 +113,7 @@ def list_(
             owner, purpose=purpose, key_type=key_type, label=label, state=state
         )
     rows = [
-        (k.id, k.purpose, k.type, k.owner or "-", k.state, when(k.created_at), k.label)
+        (k.id, k.purpose, k.type, k.owner or "-", k.state, show_time(k.created_at), k.label)
         for k in found
     ]
     header = ("id", "purpose", "type", "owner", "state", "created", "label")
@@ -133,7 +134,7 @@ def show(key_id: str, socket: Path | None, console: Console) -> None:
     data = key_dict(key)
     lines = [f"{name + ':':<14}{value}" for name, value in data.items() if value is not None]
     lines += [
-        f"pre-key:      {p.id}  0x{p.public_key.hex()}  epoch {p.epoch}, until {when(p.expires_at)}"
+        f"pre-key:      {p.id}  0x{p.public_key.hex()}  epoch {p.epoch}, until {show_time(p.expires_at)}"
         for p in pre_keys
     ]
     console.result({"key": data, "pre_keys": [pre_key_dict(p) for p in pre_keys]}, lines)
@@ -182,8 +183,3 @@ def pre_key_dict(pre_key: PreKeyInfo) -> dict[str, object]:
         "epoch": pre_key.epoch,
         "expires_at": pre_key.expires_at,
     }
-
-
-def when(timestamp: int) -> str:
-    """Return unix seconds as a date and time in UTC."""
-    return datetime.fromtimestamp(timestamp, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

@@ -9,7 +9,7 @@ import click
 
 from xmtp_tee.commands.console import Console
 from xmtp_tee.commands.files import read_file, read_text, require_absent, write_secret
-from xmtp_tee.commands.keys import key_dict, when
+from xmtp_tee.commands.keys import key_dict
 from xmtp_tee.commands.options import (
     hex_bytes,
     json_option,
@@ -22,6 +22,7 @@ from xmtp_tee.commands.verified_enclave import (
     enclave_trust_options,
     require_verified_enclave,
 )
+from xmtp_tee.dates import show_time
 from xmtp_tee.errors import UsageError
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -79,20 +80,21 @@ def export(
         if secret is not None:
             require_verified_enclave(manager, trust, console)
         mnemonics: tuple[str, ...] = ()
-        if age:
-            data = manager.export_age(key_id, age)
-        elif keystore and secret is not None:
-            data = manager.export_keystore(key_id, secret, unverified_enclave=unverified)
-        else:
-            backup = manager.export_encrypted(
-                key_id,
-                password=secret,
-                public_keys=recipients,
-                successors=enclaves,
-                shares=threshold,
-                unverified_enclave=unverified,
-            )
-            data, mnemonics = backup.data, backup.shares
+        with console.progress("sealing"):
+            if age:
+                data = manager.export_age(key_id, age)
+            elif keystore and secret is not None:
+                data = manager.export_keystore(key_id, secret, unverified_enclave=unverified)
+            else:
+                backup = manager.export_encrypted(
+                    key_id,
+                    password=secret,
+                    public_keys=recipients,
+                    successors=enclaves,
+                    shares=threshold,
+                    unverified_enclave=unverified,
+                )
+                data, mnemonics = backup.data, backup.shares
     write_secret(output, data, "backup")
     lines = [f"written: {output}, {len(data)} bytes"]
     if mnemonics:
@@ -139,15 +141,18 @@ def import_(
     with open_keys(socket) as manager:
         if sends_secret:
             require_verified_enclave(manager, trust, console)
-        key = manager.import_from_backup(
-            data,
-            password=secret,
-            shares=None if shares is None else [line.strip() for line in shares if line.strip()],
-            private_key=private,
-            exportable=exportable,
-            label=label,
-            unverified_enclave=trust.unsafe_unverified_enclave,
-        )
+        with console.progress("opening"):
+            key = manager.import_from_backup(
+                data,
+                password=secret,
+                shares=None
+                if shares is None
+                else [each.strip() for each in shares if each.strip()],
+                private_key=private,
+                exportable=exportable,
+                label=label,
+                unverified_enclave=trust.unsafe_unverified_enclave,
+            )
     console.result(
         {"key": key_dict(key)},
         [f"imported: {key.id}  {key.purpose}  0x{key.public_key.hex()}"],
@@ -176,7 +181,7 @@ def inspect(backup: Path, console: Console) -> None:
         "ways": ways,
     }
     lines = [f"{name + ':':<13}{value}" for name, value in facts.items() if name != "exported_at"]
-    lines.append(f"{'exported:':<13}{when(header.exported_at)}")
+    lines.append(f"{'exported:':<13}{show_time(header.exported_at)}")
     console.result(facts, lines)
 
 

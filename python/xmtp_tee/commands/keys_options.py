@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from xmtp_tee.commands.console import Console
-from xmtp_tee.commands.keys import key_dict, when
+from xmtp_tee.commands.keys import key_dict
+from xmtp_tee.dates import show_time
 from xmtp_tee.errors import UsageError
 
 if TYPE_CHECKING:
@@ -76,7 +77,11 @@ def show_key(console: Console, key: KeyInfo) -> None:
     lines = [
         f"{key.id}  {key.purpose} ({key.type})",
         f"state:    {key.state}"
-        + ("" if key.destroy_after is None else f", destroyable from {when(key.destroy_after)}"),
+        + (
+            ""
+            if key.destroy_after is None
+            else f", destroyable from {show_time(key.destroy_after)}"
+        ),
         f"version:  {key.version}, at least {key.minimum_version}",
     ]
     if key.public_key:

@@ -6,6 +6,7 @@ the names and the one-line help of its commands, and where each lives.
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -61,9 +62,14 @@ class RootGroup(LazyGroup):
     ) -> NoReturn:
         """Run, report, exit."""
         arguments = list(sys.argv[1:] if args is None else args)
+        for stream in (sys.stdout, sys.stderr):
+            # What the terminal's encoding lacks is written out; it is no reason to fail.
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")
         extra["standalone_mode"] = False
         console = Console(json="--json" in arguments)
         try:
+            _require_text(arguments)
             code = super().main(arguments, prog_name, **extra)
         except click.exceptions.Exit as stop:
             code = stop.exit_code
@@ -80,6 +86,19 @@ class RootGroup(LazyGroup):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             code = 0
         sys.exit(code if isinstance(code, int) else 0)
+
+
+def _require_text(arguments: Sequence[str]) -> None:
+    """Refuse arguments in another encoding than UTF-8: Python keeps their bytes in a form that nothing else takes."""
+    for argument in arguments:
+        try:
+            argument.encode()
+        except UnicodeEncodeError:
+            raise UsageError(
+                "an argument is not UTF-8", got=ascii(argument)[:80], expected="UTF-8"
+            ) from None
+        if "\0" in argument:
+            raise UsageError("an argument has a zero byte", got=ascii(argument)[:80])
 
 
 def _from_click(error: click.ClickException) -> XmtpTeeError:

@@ -18,8 +18,8 @@ from xmtp_tee.commands.owners import (
     best,
     require_owner,
     resolve_owner,
-    utc,
 )
+from xmtp_tee.dates import show_time
 from xmtp_tee.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -167,7 +167,7 @@ def _rows(owner: str, keys: list[tuple[str, PublishedKey]]) -> list[list[str]]:
             word,
             "0x" + key.identity_key.hex(),
             str(key.epoch),
-            utc(key.expires_at),
+            show_time(key.expires_at),
             key.assurance.label,
         ]
         for word, key in keys

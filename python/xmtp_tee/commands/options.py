@@ -15,6 +15,7 @@ import click
 
 from xmtp_tee.commands.config import Settings
 from xmtp_tee.commands.console import Console
+from xmtp_tee.commands.files import expanded
 from xmtp_tee.errors import UsageError
 
 if TYPE_CHECKING:
@@ -24,7 +25,21 @@ if TYPE_CHECKING:
     from xmtp_tee.client.freshness import ReceiptBook
     from xmtp_tee.client.key_manager import KeyManager
 
+_GREATEST_AMOUNT = 1_000_000_000
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Amount(click.FloatRange):
+    """A finite number of seconds or gwei: a range lets "nan" and "inf" pass, and no clock takes them."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Read the number; refuse what is not finite, or above a thousand million."""
+        number = float(super().convert(value, param, ctx))
+        if not number <= _GREATEST_AMOUNT:
+            self.fail(f"{str(value)[:40]} is no amount up to {_GREATEST_AMOUNT:,}.", param, ctx)
+        return number
 
 
 def json_option(function: F) -> F:
@@ -240,7 +255,7 @@ def open_keys(flag: Path | None, receipts: ReceiptBook | None = None) -> KeyMana
     settings = Settings()
     key, transport = settings.find("caller-key"), settings.find("transport-key")
     if receipts is None and (kept := settings.find("state-receipts")) is not None:
-        receipts = ReceiptBook(Path(kept.value).expanduser())
+        receipts = ReceiptBook(expanded(Path(kept.value), "receipts"))
     return KeyManager(
         Path(settings.require("socket", flag)),
         caller=None if key is None else CallerKey.load(key.value),

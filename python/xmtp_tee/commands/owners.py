@@ -117,10 +117,3 @@ def answer(key: OnChainKey | PublishedKey, *, accept_simulated: bool) -> str:
 def best(answers: list[str]) -> str:
     """Return the best of an owner's answers; ``no-record`` when there are none."""
     return next((name for name in ANSWERS if name in answers), "no-record")
-
-
-def utc(seconds: int) -> str:
-    """Return unix seconds as a date; far ones as the number, for the registry's widest is the year 2106."""
-    from datetime import UTC, datetime
-
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

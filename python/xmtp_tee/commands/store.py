@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from xmtp_tee.commands.console import Console
+from xmtp_tee.commands.files import expanded
 from xmtp_tee.commands.lazy import LazyGroup
 from xmtp_tee.commands.options import hex_bytes, json_option, open_keys, socket_option
 
@@ -63,7 +64,7 @@ def check(receipts: Path, socket: Path | None, console: Console) -> None:
     """
     from xmtp_tee.client.freshness import ReceiptBook
 
-    book = ReceiptBook(receipts.expanduser())
+    book = ReceiptBook(expanded(receipts, "receipts"))
     with open_keys(socket, book) as keys:
         known = book.latest(keys.authority)
     if known is None:
@@ -89,7 +90,7 @@ def new_recovery_key(file: Path, console: Console) -> None:
     """
     from xmtp_tee.client.recovery_key import new_recovery_key as make
 
-    public = make(file.expanduser()).hex()
+    public = make(expanded(file, "recovery key")).hex()
     console.say(f"next: recovery = [{public!r}] in [store] of the policy; then")
     console.say(f"      xmtp-tee store export-recovery {public}")
     console.result({"recipient": public, "file": str(file)}, public)

@@ -45,15 +45,17 @@ def verify_peer(
     The inbox's log is verified here, signature by signature; the node is believed to show all of it. Whoever
     sends to the peer sends to ALL of its installations: one without a record can read along outside.
     """
-    from xmtp_tee.client.registry_reader import RegistryReader
-    from xmtp_tee.client.xmtp.peers import ChainPeers, report_on
+    from xmtp_tee.attestation.address import checksum_address, parse_address
+
+    parse_address(address)
+    with console.progress("loading the clients"):
+        from xmtp_tee.client.registry_reader import RegistryReader
+        from xmtp_tee.client.xmtp.peers import ChainPeers, report_on
 
     chain, deployment = where.connect(console)
     with console.progress("reading the inbox's log"):
         inbox = asyncio.run(_inbox(node_url, address))
     peers = ChainPeers(RegistryReader(chain, deployment), accept_simulated=unsafe_accept_simulated)
-    from xmtp_tee.attestation.address import checksum_address
-
     with console.progress("asking the registry"):
         wallets = [checksum_address(wallet) for wallet in inbox.wallets]
         standings = peers.standings(wallets, inbox.installations)

@@ -10,7 +10,7 @@ import click
 
 from xmtp_tee.commands.console import Console
 from xmtp_tee.commands.files import is_there, read_text, write_text
-from xmtp_tee.commands.options import ChainChoice, chain_options, json_option
+from xmtp_tee.commands.options import Amount, ChainChoice, chain_options, json_option
 from xmtp_tee.commands.owners import OWNER_HELP, require_owner, resolve_owner
 from xmtp_tee.errors import ExitCode, UnavailableError
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 @click.option("--once", is_flag=True, help="Look once and exit: for cron.")
 @click.option(
     "--interval",
-    type=click.FloatRange(min=0.1),
+    type=Amount(min=0.1),
     default=12.0,
     show_default=True,
     metavar="SECONDS",

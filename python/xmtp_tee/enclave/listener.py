@@ -117,10 +117,13 @@ def authorise_peer(connection: socket.socket, own_uid: int | None = None) -> int
 
 
 def _make_private_directory(path: Path, error: type[RefusedByPolicyError]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with contextlib.suppress(FileExistsError):
-        path.mkdir(mode=0o700)
-    status = path.lstat()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileExistsError):
+            path.mkdir(mode=0o700)
+        status = path.lstat()
+    except OSError as cause:
+        raise error("The directory cannot be made", got=path, cause=cause.strerror) from cause
     mode = stat.S_IMODE(status.st_mode)
     if not stat.S_ISDIR(status.st_mode):
         raise error("Not a directory", got=path, cause="a link, or a file, has this name")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from xmtp_tee.assurance import AssuranceLevel
-from xmtp_tee.attestation.collateral_facts import show_time
 from xmtp_tee.attestation.ecdsa384 import is_signed_p384, p384_key
 from xmtp_tee.attestation.errors import QuoteNotGenuineError
 from xmtp_tee.attestation.evidence import Attestation
@@ -35,6 +34,7 @@ from xmtp_tee.attestation.nitro.verify import (
 from xmtp_tee.attestation.nitro.workload import workload_of
 from xmtp_tee.attestation.revocation_line import REVOCATION, WHY_REVOCATION, judge_revocation
 from xmtp_tee.attestation.x509 import Revoked
+from xmtp_tee.dates import show_time
 from xmtp_tee.verdict import CheckResult
 
 CERTIFICATES = "certificates"

@@ -10,7 +10,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from xmtp_tee.attestation.binding import REPORT_DATA_SIZE
-from xmtp_tee.attestation.collateral_facts import Window, show_time
+from xmtp_tee.attestation.collateral_facts import Window
 from xmtp_tee.attestation.ecdsa384 import is_signed_p384, p384_key
 from xmtp_tee.attestation.errors import (
     DebugEnabledError,
@@ -29,6 +29,7 @@ from xmtp_tee.attestation.nitro.document import (
 from xmtp_tee.attestation.nitro.roots import NitroRoot, read_nitro_root
 from xmtp_tee.attestation.nitro.workload import instance_of, workload_of
 from xmtp_tee.attestation.x509 import Revoked
+from xmtp_tee.dates import show_time
 
 MAX_CLOCK_SKEW = 300
 """How far a document may come from the future, in seconds: the device's clock against the judge's."""

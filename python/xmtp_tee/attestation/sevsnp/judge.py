@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 from xmtp_tee.assurance import AssuranceLevel
 from xmtp_tee.attestation.acceptance import ACCEPTED_BY_DEFAULT, require_accepted_status
-from xmtp_tee.attestation.collateral_facts import show_time
 from xmtp_tee.attestation.ecdsa384 import is_signed_p384
 from xmtp_tee.attestation.errors import QuoteNotGenuineError
 from xmtp_tee.attestation.evidence import Attestation
@@ -41,6 +40,7 @@ from xmtp_tee.attestation.sevsnp.verify import (
 )
 from xmtp_tee.attestation.sevsnp.workload import snp_workload_id
 from xmtp_tee.attestation.x509 import Revoked
+from xmtp_tee.dates import show_time
 from xmtp_tee.verdict import CheckResult
 
 CERTIFICATES = "certificates"
