@@ -126,6 +126,13 @@ def test_name_of_a_file_does_not_reach_the_terminal_raw() -> None:
     assert "no\\x1b[2Jfile\\nok" in done.stderr
 
 
+def test_name_of_an_option_does_not_reach_the_terminal_raw() -> None:
+    done = invoke("status", "--no\x1b[2Joption")
+    assert done.exit_code == 1
+    assert "\x1b" not in done.stderr
+    assert "--no\\x1b[2Joption" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [

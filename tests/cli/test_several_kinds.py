@@ -12,10 +12,14 @@ from click.testing import CliRunner, Result
 
 from tests.attestation.support import BINDING, NOW, pem
 from tests.cli.test_evidence_file import QUOTES, saved
-from xmtp_tee.attestation import TeeKind
+from xmtp_tee.attestation import Attestation, TeeKind
+from xmtp_tee.attestation.judgement import FRESHNESS
 from xmtp_tee.attestation.simulator import QuoteRecipe, TdRecipe, development_root_certificate
 from xmtp_tee.attestation.simulator.nitro import development_nitro_root
 from xmtp_tee.cli import main
+from xmtp_tee.commands.by_kind import ByKind
+from xmtp_tee.commands.console import Console
+from xmtp_tee.commands.evidence_file import Expectations, judge
 
 ACCEPT = ("--at", str(NOW), "--unsafe-accept-simulated")
 DEVELOPMENT = ("--root", "development", *ACCEPT)
@@ -185,3 +189,29 @@ def test_what_is_to_be_verified_is_named_once(arguments: tuple[str, ...]) -> Non
 
 def test_enclave_that_does_not_answer_is_unavailable() -> None:
     said(3, "--enclave", "--socket", "nobody", *DEVELOPMENT[:2])
+
+
+@pytest.mark.parametrize("bound", [True, False])
+def test_random_bytes_show_freshness_only_where_the_evidence_binds_them(
+    bound: bool, tmp_path: Path
+) -> None:
+    """Attack: old evidence beside the claim that it binds the bytes that were just drawn."""
+    [file] = files(tmp_path, TDX)
+    attestation = Attestation.from_json(Path(file).read_text())
+    nonce = attestation.block_hash if bound else b"\x99" * 32
+    expected = Expectations(
+        roots=ByKind.read("root", ["development"]),
+        collaterals=ByKind("collateral"),
+        crls=ByKind("crl"),
+        workloads=None,
+        chain_id=None,
+        registry=None,
+        at=NOW,
+        online=None,
+        accept_simulated=True,
+        nonce=nonce,
+    )
+    claimed = replace(attestation, block_hash=nonce)
+    verdict, _ = judge([claimed], expected, Console())
+    assert verdict.passed(FRESHNESS) is bound
+    assert (verdict.exit_code == 0) is bound
