@@ -11,6 +11,7 @@ import msgspec
 import pytest
 
 from tests.enclave.member_support import (
+    SEQUENCE,
     Installation,
     founded_by,
     invitation,
@@ -289,6 +290,25 @@ def test_attack_a_welcome_to_a_later_epoch_replaces_a_conversation_that_goes_on(
     answer = ours.join(invitation(impostor, ours))
     assert isinstance(answer, wire.XmtpRefused)
     assert hears(ours, group_id, theirs, "still the genuine one")
+
+
+def test_attack_a_dropped_commit_is_played_back_so_that_a_welcome_replaces_the_conversation(
+    ours: Installation, peer: User, theirs: Conversation, group_id: bytes
+) -> None:
+    dropped = ours.ask(wire.XmtpOutgoing, wire.XmtpRenewKeys, group_id=group_id).message
+    ours.ask(wire.XmtpConversation, wire.XmtpDropCommit, group_id=group_id)
+    assert ours.process(group_id, dropped).code == "xmtp.dropped-commit"
+    ours.desk.restart()
+    ours.learn(ours.inbox_id, SEQUENCE, ours.update)
+    ours.knows(peer)
+    assert not ours.look(group_id).is_active
+    for operation, fields in ((wire.XmtpSend, {"content": b""}), (wire.XmtpRenewKeys, {})):
+        refused = ours.ask(wire.XmtpRefused, operation, group_id=group_id, **fields)
+        assert refused.code == "mls.inactive"
+    removal(theirs, ours)
+    answer = ours.join(invitation(theirs, ours))
+    assert isinstance(answer, wire.XmtpRefused)
+    assert answer.code == "xmtp.welcome-invalid"
 
 
 def test_attack_a_group_of_another_creator_takes_the_place_of_the_one_that_we_left(

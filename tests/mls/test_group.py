@@ -164,6 +164,35 @@ def test_discarded_commit_leaves_no_trace() -> None:
     assert_group_goes_on(clients)
 
 
+def test_whoever_gives_up_reads_on_and_neither_sends_nor_commits() -> None:
+    clients = group_of(["owner", "second"])
+    owner, second = clients
+    owner.commit()
+    late = second.send(b"late")
+    counter = owner.mine.counter
+    owner.mine.give_up()
+    assert owner.mine.counter > counter
+    assert (owner.mine.standing, owner.mine.pending_commit) == (mls.Standing.LEFT_BEHIND, None)
+    counter = owner.mine.counter
+    owner.mine.give_up()
+    assert owner.mine.counter == counter
+    restored = mls.Group.restore(owner.mine.save(), owner.key, least_counter=counter)
+    assert restored.standing is mls.Standing.LEFT_BEHIND
+    assert isinstance(owner.process(late), mls.ApplicationMessage)
+    with pytest.raises(errors.GroupInactiveError):
+        owner.send(b"hello?")
+    with pytest.raises(errors.GroupInactiveError):
+        owner.commit()
+
+
+def test_who_was_removed_cannot_give_up_any_more() -> None:
+    owner, second = group_of(["owner", "second"])
+    made = owner.commit(mls.CommitIntent(remove=(1,)))
+    deliver(made.commit, [owner, second])
+    second.mine.give_up()
+    assert second.mine.standing is mls.Standing.REMOVED
+
+
 def test_review_sees_the_effect_and_can_refuse_it() -> None:
     clients = group_of(["owner", "second", "third"])
     owner, second, third = clients

@@ -197,18 +197,33 @@ def test_a_removed_member_neither_reads_nor_writes(
         theirs.process(say(ours, "without you"), logs.at, NOW)
 
 
-def test_a_dropped_commit_that_comes_back_is_reported_and_changes_nothing(
+def test_a_dropped_commit_that_comes_back_is_reported_and_the_conversation_is_over_for_us(
     founder: User, member: User, logs: IdentityLogs
 ) -> None:
     ours = found(founder)
-    bring_in(ours, member, logs)
+    theirs = bring_in(ours, member, logs)
     dropped = ours.renew(NOW, entropy=os.urandom)
     ours.discard_commit()
     again = Conversation.restore(ours.save(), founder.key, least_counter=ours.counter)
+    # The others go on by it. A commit that we made after it would lead to an epoch that we are alone in.
+    later = again.change_members(
+        NOW, entropy=os.urandom, inbox_at=logs.at, add=[User("late", logs).newcomer]
+    )
+    assert later is not None
+    theirs.process(dropped, logs.at, NOW)
     counter = again.counter
-    with pytest.raises(DroppedCommitError):
-        again.process(dropped, logs.at, NOW)
-    assert again.counter == counter
+    event = again.process(dropped, logs.at, NOW)
+    assert isinstance(event, MessageRefused)
+    assert isinstance(event.error, DroppedCommitError)
+    assert again.counter > counter
+    over = Conversation.restore(again.save(), founder.key, least_counter=again.counter)
+    assert (over.is_active, over.was_removed, over.has_pending_commit) == (False, False, False)
+    assert over.process(later, logs.at, NOW) == Nothing()
+    assert over.epoch == theirs.epoch - 1
+    with pytest.raises(GroupInactiveError):
+        over.renew(NOW, entropy=os.urandom)
+    with pytest.raises(GroupInactiveError):
+        say(over, "hello?")
 
 
 def test_a_dropped_commit_that_comes_too_late_is_only_stale(

@@ -376,8 +376,17 @@ class Group(GroupView):
         return self._member.merge_own()
 
     def discard(self) -> CommitIntent | None:
-        """Forget our own commit that waits, and return what it was for."""
+        """Forget our own commit that waits, and return what it was for.
+
+        WARNING: if it wins after all, the others go on without us: see :meth:`give_up`.
+        """
         return self._member.discard_pending()
+
+    def give_up(self) -> None:
+        """Send and commit nothing any more: a commit of ours that was discarded has won, and its epoch's secrets
+        are gone. What others still send to this epoch can be read.
+        """
+        self._member.give_up()
 
     def group_info(self, *, with_tree: bool = True, with_external_pub: bool = True) -> bytes:
         """Return the current epoch's group info (an MLSMessage), for external commits."""

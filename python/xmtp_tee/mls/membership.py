@@ -24,6 +24,8 @@ class Standing(IntEnum):
     """We were removed: nothing can be read or sent any more."""
     REINITIALISED = 3
     """A successor group follows; nothing is sent or committed here any more."""
+    LEFT_BEHIND = 4
+    """The others have gone on to an epoch that we cannot reach; nothing is sent or committed here any more."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,13 @@ class Membership:
         pending.epoch.discard(self.epoch)
         self.counter += 1
         return pending.intent
+
+    def give_up(self) -> None:
+        """Note that the others have gone on without us; without effect in a group that is over."""
+        if self.standing is Standing.ACTIVE:
+            self.discard_pending()
+            self.standing = Standing.LEFT_BEHIND
+            self.counter += 1
 
     def merge(self, effect: CommitEffect, epoch: Epoch | None) -> CommitApplied:
         """Go on to the epoch of somebody else's commit; ``epoch`` None: it removes us."""

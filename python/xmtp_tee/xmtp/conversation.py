@@ -5,7 +5,8 @@ Rule 2: after a call that returned, :meth:`Conversation.save` and keep the resul
 used: MLS keys are used once.
 Rule 3: our own commit is judged by XMTP's rules before it leaves, because peers would refuse it; it takes effect
 when it comes back from the node, and welcomes are released then. When another commit wins, ours is gone, and
-the event says so.
+the event says so. When one of ours wins that was dropped, the conversation is over for us: whoever went on
+in it would commit to epochs that nobody else is in.
 Rule 4: a message that needs an inbox's log raises ``IdentityLogMissingError``. Fetch it and try again.
 """
 
@@ -289,8 +290,13 @@ class Conversation:
 
     @property
     def is_active(self) -> bool:
-        """Whether we are in it."""
+        """Whether we can take part: we are in it, and the others have not gone on without us."""
         return self._group.standing is Standing.ACTIVE
+
+    @property
+    def was_removed(self) -> bool:
+        """Whether a member's commit has removed us."""
+        return self._group.standing is Standing.REMOVED
 
     @property
     def renew_first(self) -> bool:
@@ -307,10 +313,10 @@ class Conversation:
     def process(self, message: bytes, inbox_at: InboxAt, now: int) -> ConversationEvent:
         """Read the next message of the group's topic.
 
-        A member's message that cannot be shown is an event too, :class:`MessageRefused`: its key is used up.
+        A member's message that cannot be shown is an event too, :class:`MessageRefused`: its key is used up. So is
+        a commit of ours that was dropped and comes back: the conversation is over for us.
 
         :raises IdentityLogMissingError: a log is needed first
-        :raises DroppedCommitError: others go on by a commit of ours that was dropped, and we cannot
         :raises MlsError, XmtpDataError: the message breaks a rule; the group goes on without it
         """
         reviewed: list[tuple[ValidatedCommit, frozenset[Participant]]] = []
@@ -323,12 +329,8 @@ class Conversation:
 
         try:
             event = self._group.process(message, now=now, review=review)
-        except OwnMessageError as error:
-            if _digest(message) in self._dropped:
-                raise DroppedCommitError(
-                    "A commit of ours that was dropped has come back", got=f"epoch {self.epoch}"
-                ) from error
-            return Nothing()
+        except OwnMessageError:
+            return self._fallen_behind() if _digest(message) in self._dropped else Nothing()
         if isinstance(event, CommitApplied):
             self._dropped = frozenset()
         match event:
@@ -350,6 +352,16 @@ class Conversation:
                 return GroupChanged(commit, False, event.removed_us, lost)
             case _:
                 return Nothing()
+
+    def _fallen_behind(self) -> ConversationEvent:
+        """The others go on by a commit of ours that was dropped; its secrets are gone."""
+        self._group.give_up()
+        self._welcoming = ()
+        return MessageRefused(
+            DroppedCommitError(
+                "A commit of ours that was dropped has come back", got=f"epoch {self.epoch}"
+            )
+        )
 
     def _received(self, event: ApplicationMessage) -> ConversationEvent:
         sender = participant_of(event.leaf)
@@ -492,7 +504,8 @@ class Conversation:
     def discard_commit(self) -> None:
         """Forget our own commit that waits, and the welcomes that it owed.
 
-        WARNING: if it comes back as the one that wins, its epoch is out of our reach. Only its hash is kept.
+        WARNING: if it comes back as the one that wins, its epoch is out of our reach, and the conversation is over
+        for us. Only its hash is kept.
         """
         if self._group.pending_commit is not None:
             self._dropped |= {_digest(self._group.pending_commit)}

@@ -20,7 +20,9 @@ class MessageReceived:
 
 @dataclass(frozen=True, slots=True)
 class MessageRefused:
-    """A member's message that is not shown. It was genuine MLS, so its key is used up: the state has changed."""
+    """A message that is not shown, although the state has changed: a member's, which was genuine MLS, so that its
+    key is used up; or a commit of ours that was dropped, and has won.
+    """
 
     error: XmtpDataError
 

@@ -110,7 +110,9 @@ class ContentInvalidError(XmtpDataError):
 
 
 class DroppedCommitError(XmtpDataError):
-    """A commit of our own that was dropped came back and counts: the others are in an epoch that we cannot reach."""
+    """A commit of our own that was dropped came back and counts: the others are in an epoch that we cannot reach.
+    The conversation is over for us.
+    """
 
     code = "xmtp.dropped-commit"
 

@@ -34,6 +34,7 @@ from xmtp_tee.client.xmtp.client import XmtpClient
 from xmtp_tee.client.xmtp.conversation import Conversation
 from xmtp_tee.client.xmtp.database import Database
 from xmtp_tee.client.xmtp.errors import (
+    ConversationError,
     LogTooShortError,
     MemberRefusedError,
     NetworkRefusedError,
@@ -425,7 +426,7 @@ def test_a_commit_that_never_reached_the_node_is_made_again_by_the_next_run(
     assert (group.info.name, group.info.epoch) == ("again", epoch + 1)
 
 
-def test_a_dropped_commit_that_the_node_shows_after_all_is_noted(
+def test_a_dropped_commit_that_the_node_shows_after_all_is_noted_and_ends_the_conversation(
     group: Conversation, node: ScriptedNode, ours: Installation, client: XmtpClient
 ) -> None:
     left = ours.ask(wire.XmtpOutgoing, wire.XmtpRename, group_id=group.id, name="left")
@@ -434,6 +435,13 @@ def test_a_dropped_commit_that_the_node_shows_after_all_is_noted(
     asyncio.run(group.sync())
     [(_, _, error)] = client.refusals
     assert error.got == "xmtp.dropped-commit"
+    # The others are where we cannot follow: what we said or changed here, nobody would hear of.
+    assert not group.info.is_active
+    published = len(node.messages)
+    for attempt in (group.send("hello?"), group.rename("mine alone")):
+        with pytest.raises(ConversationError):
+            asyncio.run(attempt)
+    assert len(node.messages) == published
 
 
 def test_a_commit_that_the_node_refuses_is_dropped_and_the_next_one_goes_through(

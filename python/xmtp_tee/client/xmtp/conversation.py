@@ -26,7 +26,7 @@ from xmtp_tee.wire import messages as wire
 from xmtp_tee.wire.errors import FrameTooLargeError, MessageUnexpectedError
 from xmtp_tee.wire.limits import MAX_INCOMING, MAX_REQUEST_BODY
 from xmtp_tee.xmtp.content import LEAVE_REQUEST, decode_content, encode_leave_request, encode_text
-from xmtp_tee.xmtp.errors import WelcomesTooLargeError, XmtpDataError
+from xmtp_tee.xmtp.errors import DroppedCommitError, WelcomesTooLargeError, XmtpDataError
 from xmtp_tee.xmtp.proto.mls_api import GroupMessageInputV1, GroupMessageV1, WelcomeMessageInput
 
 if TYPE_CHECKING:
@@ -71,6 +71,10 @@ def next_page(messages: Sequence[GroupMessageV1]) -> Sequence[GroupMessageV1]:
         if count and size > _PAGE:
             return messages[:count]
     return messages[:MAX_INCOMING]
+
+
+def _ends(answer: _Answer) -> bool:
+    return isinstance(answer, wire.XmtpRefused) and answer.code == DroppedCommitError.code
 
 
 class Conversation:
@@ -277,8 +281,8 @@ class Conversation:
                     [WelcomeMessageInput.decode(encoded) for encoded in event.welcomes]
                 )
         changes = [event for _, event in events if event.kind == "change"]
-        if changes:
-            self._has_won = self._has_won or any(event.own for event in changes)
+        self._has_won = self._has_won or any(event.own for event in changes)
+        if changes or any(_ends(answer) for _, answer in pairs):
             await self._look()
         shown = [
             self._message(event.message_id, event.sender, message.created_ns, event.content)
@@ -429,7 +433,9 @@ class Conversation:
 
     def _require_active(self) -> None:
         if not self._info.is_active:
-            raise ConversationError("We are no member of this conversation any more")
+            raise ConversationError(
+                "We are no member of this conversation any more, or were left behind in it"
+            )
 
     def _message(
         self,

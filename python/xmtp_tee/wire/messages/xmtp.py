@@ -171,7 +171,8 @@ class XmtpRenewKeys(Message, frozen=True, tag="xmtp-renew-keys"):
 
 class XmtpDropCommit(Message, frozen=True, tag="xmtp-drop-commit"):
     """Forget our own commit that waits, because it never reached the node; -> ``XmtpConversation``. If it comes
-    back after all, ``XmtpProcess`` refuses it by name: the others are in an epoch that we cannot reach.
+    back after all, ``XmtpProcess`` refuses it by name, and the conversation is over for us: the others are in an
+    epoch that we cannot reach.
     """
 
     identity_key_id: KeyId

@@ -75,12 +75,12 @@ def join(call: Call, operation: wire.XmtpJoin) -> Answer[wire.XmtpConversation]:
 
 
 def _require_behind(left: Conversation, joined: Conversation) -> None:
-    """Refuse to join a group anew that we are in, or by a welcome of before we left it: keys of that epoch have been
-    used. Refuse another conversation, of another type or creator, under its id.
+    """Refuse to join anew a group that no commit has removed us from, or by a welcome of before that: keys of that
+    epoch have been used. Refuse another conversation, of another type or creator, under its id.
 
     :raises WelcomeInvalidError: if so
     """
-    if left.is_active:
+    if not left.was_removed:
         raise WelcomeInvalidError("The installation is in this group already", got=left.id.hex())
     if joined.epoch <= left.epoch:
         raise WelcomeInvalidError(
