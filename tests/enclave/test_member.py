@@ -22,6 +22,7 @@ from tests.enclave.operating import Desk
 from tests.enclave.support import NOW
 from tests.xmtp.conversation_support import User, bring_in_as, say
 from xmtp_tee.enclave.member.key_packages import decode_key_packages
+from xmtp_tee.mls.intents import CommitIntent
 from xmtp_tee.mls.proposals import GroupContextExtensions
 from xmtp_tee.policy.document import WalletRules
 from xmtp_tee.wire import messages as wire
@@ -29,6 +30,7 @@ from xmtp_tee.wire.faults import OperationNotAllowedError
 from xmtp_tee.wire.refusals import KeyDestroyedError, SigningRefusedError, XmtpNotFoundError
 from xmtp_tee.xmtp.conversation import GROUP_ID_SIZE, Conversation
 from xmtp_tee.xmtp.conversation_state import MAX_STATE
+from xmtp_tee.xmtp.group_state import MINIMUM_VERSION
 from xmtp_tee.xmtp.identity_logs import IdentityLogs
 from xmtp_tee.xmtp.key_packages import read_key_package
 
@@ -196,6 +198,33 @@ def test_attack_a_strangers_welcome_holds_what_the_wire_cannot_carry(
     assert isinstance(answer, wire.XmtpRefused)
     assert answer.code == code
     assert is_usable(ours)
+
+
+@pytest.mark.parametrize("version", ["1.10.1", "2.0.0", "newest"])
+def test_a_welcome_to_a_group_that_demands_a_newer_client_is_not_followed(
+    ours: Installation, theirs: Conversation, version: str
+) -> None:
+    demanding = theirs.state.with_attribute(MINIMUM_VERSION, version)
+    made = theirs._group.commit(
+        CommitIntent(extensions=theirs._with(demanding)), entropy=os.urandom, now=NOW
+    )
+    # Its members are newer, and take that from its super admin.
+    theirs._group.process(made.commit, now=NOW)
+    answer = ours.join(smuggled(theirs, ours))
+    assert isinstance(answer, wire.XmtpRefused)
+    assert answer.code == "xmtp.commit-refused"
+    assert ours.ask(wire.XmtpConversationIds, wire.XmtpListConversations).group_ids == ()
+
+
+def test_a_welcome_to_a_group_that_demands_our_own_version_is_followed(
+    ours: Installation, theirs: Conversation
+) -> None:
+    demanding = theirs.state.with_attribute(MINIMUM_VERSION, "1.10.0")
+    commit = theirs.change_state(
+        lambda _: demanding, NOW, inbox_at=ours.logs.at, entropy=os.urandom
+    )
+    theirs.process(commit, ours.logs.at, NOW)
+    assert isinstance(ours.join(invitation(theirs, ours)), wire.XmtpConversation)
 
 
 def test_the_greatest_cursor_that_the_wire_carries_is_taken(

@@ -123,7 +123,7 @@ def validate_commit(facts: CommitFacts, inbox_at: InboxAt) -> ValidatedCommit:
     _require_supported(facts)
     _require_same_fixed_parts(facts.before, facts.after)
     _require_limits(facts)
-    _require_version(facts.after)
+    require_version(facts.after)
     validated = changes_of(facts)
     _require_members_follow_from_logs(facts, inbox_at)
     _require_installations(facts, inbox_at)
@@ -157,6 +157,31 @@ def validate_initial_membership(
     if missing:
         raise CommitRefusedError(
             "An installation of a member is missing from the group", got=min(missing).hex()
+        )
+
+
+def require_version(state: GroupState) -> None:
+    """Return if a group demands no newer client than this one is.
+
+    :raises CommitRefusedError: it does, or what it demands is no version
+    """
+    demanded = state.attributes.get(MINIMUM_VERSION)
+    if demanded is None:
+        return
+    parts = demanded.split(".")
+    try:
+        version = (int(parts[0]), int(parts[1]), int(parts[2].partition("-")[0]))
+        if len(parts) != 3:
+            raise ValueError
+    except (ValueError, IndexError):
+        raise CommitRefusedError(
+            "The group demands a version that is none", got=repr(demanded)[:40]
+        ) from None
+    if version > COMPATIBLE_VERSION:
+        raise CommitRefusedError(
+            "The group demands a newer client",
+            got=demanded,
+            expected="at most " + ".".join(map(str, COMPATIBLE_VERSION)),
         )
 
 
@@ -214,27 +239,6 @@ def _require_limits(facts: CommitFacts) -> None:
                 got=f"{size} bytes",
                 expected=f"at most {limit}",
             )
-
-
-def _require_version(after: GroupState) -> None:
-    demanded = after.attributes.get(MINIMUM_VERSION)
-    if demanded is None:
-        return
-    parts = demanded.split(".")
-    try:
-        version = (int(parts[0]), int(parts[1]), int(parts[2].partition("-")[0]))
-        if len(parts) != 3:
-            raise ValueError
-    except (ValueError, IndexError):
-        raise CommitRefusedError(
-            "The group demands a version that is none", got=repr(demanded)[:40]
-        ) from None
-    if version > COMPATIBLE_VERSION:
-        raise CommitRefusedError(
-            "The group demands a newer client",
-            got=demanded,
-            expected="at most " + ".".join(map(str, COMPATIBLE_VERSION)),
-        )
 
 
 def changes_of(facts: CommitFacts) -> ValidatedCommit:

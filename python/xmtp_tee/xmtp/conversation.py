@@ -39,6 +39,7 @@ from xmtp_tee.xmtp.commit_rules import (
     ValidatedCommit,
     changes_of,
     impostors_among,
+    require_version,
     validate_commit,
     validate_initial_membership,
 )
@@ -214,6 +215,8 @@ class Conversation:
                 "A group's epoch is too great", got=group.epoch, expected=f"<= {MAX_NUMBER}"
             )
         state = GroupState.decode(_by_type(group.extensions))
+        # We would refuse its commits, so we would be left behind by the first.
+        require_version(state)
         leaves = tuple(participant_of(leaf) for leaf in group.members.values())
         validate_initial_membership(state.membership, leaves, inbox_at)
         # The welcome's key package is of last resort, so others may hold the same leaf key: renew it.
@@ -434,13 +437,12 @@ class Conversation:
         inbox_at: InboxAt,
         add: Sequence[NewMembers] = (),
         remove: Sequence[str] = (),
-        sequence_ids: dict[str, int] | None = None,
     ) -> bytes | None:
         """Return a commit that brings inboxes in, takes them out, and follows the logs of those that stay; None if
         nothing would change.
 
-        ``sequence_ids``: up to where the logs of inboxes that stay count from now on; key packages of their
-        new installations are in ``add`` too.
+        ``add`` holds inboxes that stay, too: up to where their logs count from now on, and the key packages of their
+        new installations.
 
         :raises CommitRefusedError: the group's rules do not allow it, or the group would be too large
         :raises WelcomesTooLargeError: too many newcomers at once
@@ -452,7 +454,6 @@ class Conversation:
         for inbox_id in remove:
             if inboxes.pop(inbox_id, None) is None:
                 raise CommitRefusedError("Who is removed does not belong", got=inbox_id[:80])
-        inboxes.update(sequence_ids or {})
         for newcomers in add:
             inboxes[newcomers.inbox_id] = newcomers.sequence_id
             failed |= set(newcomers.failed)
