@@ -90,6 +90,8 @@ class ScriptedNode:
     hidden: int = 0
     """So many queries do not show what was published last."""
     refuses: bool = False
+    loses: bool = False
+    """What is published does not reach it."""
     welcomed: list[WelcomeMessageInput] = field(default_factory=list)
     key_packages_of: dict[bytes, bytes] = field(default_factory=dict)
 
@@ -117,7 +119,11 @@ class ScriptedNode:
     async def send_group_messages(self, messages: Sequence[GroupMessageInputV1]) -> None:
         if self.refuses:
             raise NetworkRefusedError("The node refused SendGroupMessages")
+        if self.loses:
+            raise NetworkUnavailableError("The node did not answer SendGroupMessages")
         for each in messages:
+            if each.data in [known.data for known in self.messages]:
+                continue
             number = len(self.messages) + 1
             self.messages.append(GroupMessageV1(id=number, created_ns=number, data=each.data))
 
@@ -414,6 +420,35 @@ def test_a_commit_that_the_node_shows_after_we_gave_up_still_counts(
         asyncio.run(group.rename("late"))
     asyncio.run(group.rename("later"))
     assert (group.info.name, group.info.epoch) == ("later", epoch + 2)
+    assert client.refusals == []
+
+
+def test_a_commit_that_was_published_in_this_run_is_never_dropped_however_late_it_shows(
+    group: Conversation, node: ScriptedNode, client: XmtpClient
+) -> None:
+    epoch, published = group.info.epoch, len(node.messages)
+    node.hidden = 1000
+    for _ in range(3):
+        with pytest.raises(NetworkUnavailableError, match="does not show it yet"):
+            asyncio.run(group.rename("late"))
+    assert len(node.messages) == published + 1
+    node.hidden = 0
+    asyncio.run(group.rename("later"))
+    assert (group.info.name, group.info.epoch) == ("later", epoch + 2)
+    assert client.refusals == []
+
+
+def test_a_commit_that_was_lost_on_its_way_to_the_node_is_published_again(
+    group: Conversation, node: ScriptedNode, client: XmtpClient
+) -> None:
+    epoch = group.info.epoch
+    node.loses = True
+    for _ in range(2):
+        with pytest.raises(NetworkUnavailableError, match="did not answer"):
+            asyncio.run(group.rename("lost"))
+    node.loses = False
+    asyncio.run(group.rename("again"))
+    assert (group.info.name, group.info.epoch) == ("again", epoch + 2)
     assert client.refusals == []
 
 

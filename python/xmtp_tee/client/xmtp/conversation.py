@@ -87,6 +87,7 @@ class Conversation:
         self._refreshed = 0.0
         self._leaving: set[str] = set()
         self._has_won = False
+        self._published: bytes | None = None
 
     def __repr__(self) -> str:
         return f"<Conversation {self.id.hex()}>"
@@ -354,27 +355,44 @@ class Conversation:
         :raises NetworkUnavailableError: the node does not show the commit; it is waited for the next time
         """
         for _ in range(_ATTEMPTS):
-            if not await self._is_settled():
-                # Left from an earlier attempt, and it has not come back since: it never reached the node.
-                await self._drop_commit()
+            await self._settle_earlier()
             self._require_active()
             self._has_won = False
             outgoing = await self._ask(make(), wire.XmtpOutgoing)
             if not outgoing.message:
                 return
+            self._published = outgoing.message
             try:
                 await self._publish(outgoing.message)
             except NetworkRefusedError:
                 await self._drop_commit()
                 raise
-            if not await self._is_settled():
-                # The node has it: whoever dropped it here would be left behind once it shows.
-                raise NetworkUnavailableError("The node took our commit, and does not show it yet")
+            await self._require_settled()
             if self._has_won:
                 return
         raise ConversationError(
             "Others' commits overtook ours every time", got=f"{_ATTEMPTS} attempts"
         )
+
+    async def _settle_earlier(self) -> None:
+        """See that no commit of ours waits, or drop it.
+
+        :raises NetworkUnavailableError: it was published since the start, and the node does not show it
+        """
+        if await self._is_settled():
+            return
+        if self._published is None:
+            # An earlier run left it, and it has not come back since: it never reached the node.
+            await self._drop_commit()
+            return
+        # The node may have it: whoever dropped it here would be left behind once it shows. It may also have been
+        # lost on the way, and what is published twice is the same commit.
+        await self._publish(self._published)
+        await self._require_settled()
+
+    async def _require_settled(self) -> None:
+        if not await self._is_settled():
+            raise NetworkUnavailableError("The node took our commit, and does not show it yet")
 
     async def _is_settled(self) -> bool:
         """Read on until no commit of ours waits, because it came back or another won; False if it still does."""
@@ -382,10 +400,12 @@ class Conversation:
             await asyncio.sleep(patience)
             await self._read_new()
             if not (await self._look()).has_pending_commit:
+                self._published = None
                 return True
         return False
 
     async def _drop_commit(self) -> None:
+        self._published = None
         await self._ask(
             wire.XmtpDropCommit(identity_key_id=self._client.member.key_id, group_id=self.id),
             wire.XmtpConversation,
