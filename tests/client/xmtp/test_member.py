@@ -7,7 +7,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from tests.enclave.member_support import (
 )
 from tests.enclave.operating import Desk
 from tests.enclave.support import NOW
-from tests.xmtp.conversation_support import User, bring_in_as, say, with_inboxes
+from tests.xmtp.conversation_support import User, bring_in_as, committed, say, with_inboxes
 from tests.xmtp.identity_support import InstallationActor, WalletActor, add, update
 from xmtp_tee.client.xmtp import conversation as conversation_module
 from xmtp_tee.client.xmtp import member as member_module
@@ -46,9 +46,11 @@ from xmtp_tee.wire import messages as wire
 from xmtp_tee.wire.codec import encode_body
 from xmtp_tee.wire.errors import FrameTooLargeError
 from xmtp_tee.wire.limits import MAX_LOG_ENTRIES, MAX_REQUEST_BODY
+from xmtp_tee.xmtp.content import encode_leave_request
 from xmtp_tee.xmtp.conversation import Conversation as MemberConversation
 from xmtp_tee.xmtp.identity_logs import IdentityLogs
 from xmtp_tee.xmtp.key_packages import make_key_package
+from xmtp_tee.xmtp.permissions import SUPER_ADMIN, Permissions
 from xmtp_tee.xmtp.proto.identity_api import IdentityUpdateLog
 from xmtp_tee.xmtp.proto.mls_api import (
     GroupMessageInputV1,
@@ -386,6 +388,104 @@ def test_attack_an_impostor_speaks_and_the_application_hears_nothing(
     assert set(conversation.info.inboxes) == {ours.inbox_id, peer.inbox_id}
     # The claimed inbox is nobody's word: sending asks for no log of it.
     asyncio.run(conversation.send("noted"))
+
+
+# --- members who ask to leave ---------------------------------------------------------------------
+
+
+def with_us_as_admin(
+    client: XmtpClient,
+    ours: Installation,
+    node: ScriptedNode,
+    theirs: MemberConversation,
+    permissions: Permissions | None = None,
+) -> Conversation:
+    """A peer's group in which we are an admin; under permissions of its own, if any."""
+    conversation = joined_by(client, ours, node, theirs)
+    commit = theirs.change_state(
+        lambda state: replace(
+            state, admins=(ours.inbox_id,), permissions=permissions or state.permissions
+        ),
+        NOW,
+        inbox_at=ours.logs.at,
+        entropy=os.urandom,
+    )
+    theirs.process(commit, ours.logs.at, NOW)
+    sends(node, commit)
+    asyncio.run(conversation.sync())
+    return conversation
+
+
+def asks_to_leave(theirs: MemberConversation) -> bytes:
+    return theirs.send(encode_leave_request(), "leaving", entropy=os.urandom)[0]
+
+
+def third_in(node: ScriptedNode, ours: Installation, theirs: MemberConversation) -> tuple[str, Any]:
+    """One more member of a peer's group; return its inbox and its side."""
+    third = User("third", ours.logs, NOW)
+    node.has(third.inbox_id, third.sequence_id, third.entry)
+    commit = theirs.change_members(
+        NOW, entropy=os.urandom, inbox_at=ours.logs.at, add=[third.newcomer]
+    )
+    assert commit is not None
+    sends(node, commit)
+    [owed] = committed(theirs, commit, ours.logs).welcomes
+    return third.inbox_id, MemberConversation.join(
+        owed.welcome, third.package, third.key, ours.logs.at, NOW
+    )
+
+
+def test_who_asks_to_leave_is_removed_by_an_admin(
+    client: XmtpClient, ours: Installation, node: ScriptedNode, peer: User
+) -> None:
+    theirs = founded_by(peer)
+    conversation = with_us_as_admin(client, ours, node, theirs)
+    third, side = third_in(node, ours, theirs)
+    asyncio.run(conversation.sync())
+    assert third in conversation.info.inboxes
+    sends(node, asks_to_leave(side))
+    asyncio.run(conversation.sync())
+    assert set(conversation.info.inboxes) == {ours.inbox_id, peer.inbox_id}
+
+
+def test_attack_a_super_admin_asks_to_leave_whom_nobody_can_remove(
+    client: XmtpClient, ours: Installation, node: ScriptedNode, peer: User
+) -> None:
+    theirs = founded_by(peer)
+    conversation = with_us_as_admin(client, ours, node, theirs)
+    sends(node, asks_to_leave(theirs), say(theirs, "still here"))
+    assert [each.text for each in asyncio.run(conversation.sync())][1:] == ["still here"]
+    assert set(conversation.info.inboxes) == {ours.inbox_id, peer.inbox_id}
+    assert client.refusals == []
+
+
+def test_attack_a_member_asks_an_admin_to_be_removed_who_may_not_do_it(
+    client: XmtpClient, ours: Installation, node: ScriptedNode, peer: User
+) -> None:
+    theirs = founded_by(peer)
+    forbidding = replace(theirs.state.permissions, remove_member=SUPER_ADMIN)
+    conversation = with_us_as_admin(client, ours, node, theirs, forbidding)
+    third, side = third_in(node, ours, theirs)
+    sends(node, asks_to_leave(side), say(side, "let me out"))
+    assert [each.text for each in asyncio.run(conversation.sync())][1:] == ["let me out"]
+    [(_, _, error)] = client.refusals
+    assert error.got == "xmtp.commit-refused"
+    assert third in conversation.info.inboxes
+
+
+def test_who_asks_to_leave_while_the_node_is_away_is_removed_later(
+    client: XmtpClient, ours: Installation, node: ScriptedNode, peer: User
+) -> None:
+    theirs = founded_by(peer)
+    conversation = with_us_as_admin(client, ours, node, theirs)
+    third, side = third_in(node, ours, theirs)
+    sends(node, asks_to_leave(side))
+    node.loses = True
+    assert len(asyncio.run(conversation.sync())) == 1
+    node.loses = False
+    assert asyncio.run(conversation.sync()) == []
+    assert third not in conversation.info.inboxes
+    assert client.refusals == []
 
 
 # --- commits --------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import logging
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
@@ -31,6 +32,8 @@ from xmtp_tee.xmtp.proto.mls_api import GroupMessageInputV1, GroupMessageV1, Wel
 
 if TYPE_CHECKING:
     from xmtp_tee.client.xmtp.client import XmtpClient
+
+log = logging.getLogger("xmtp_tee.client.xmtp")
 
 R = TypeVar("R", bound=wire.Message)
 _Answer: TypeAlias = wire.XmtpEvent | wire.XmtpRefused
@@ -310,14 +313,23 @@ class Conversation:
         return shown
 
     async def _let_go(self) -> None:
-        """Remove who asked to leave, if we are an admin."""
-        own = self._client.inbox_id
-        if own not in (*self._info.admins, *self._info.super_admins):
-            self._leaving.clear()
-        leaving = tuple(sorted((self._leaving & set(self._info.inboxes)) - {own}))
+        """Remove who asked to leave, if we are an admin. Whatever members ask for, what was read is shown."""
+        if self._to_let_go():
+            try:
+                await self._commit_locked(lambda: self._members(remove=self._to_let_go()))
+            except NetworkUnavailableError as error:
+                log.info("who asked to leave %s is removed later: %s", self.id.hex(), error)
+                return
+            except (*ONE_ITEMS_FAULT, ConversationError, NetworkRefusedError) as error:
+                self._client.note_refusal(self.id, self._cursor(), error)
         self._leaving.clear()
-        if leaving:
-            await self._commit_locked(lambda: self._members(remove=leaving))
+
+    def _to_let_go(self) -> tuple[str, ...]:
+        info, own = self._info, self._client.inbox_id
+        if not info.is_active or own not in (*info.admins, *info.super_admins):
+            return ()
+        # Nobody can remove a super admin.
+        return tuple(sorted(self._leaving & set(info.inboxes) - {own, *info.super_admins}))
 
     # --- commits ----------------------------------------------------------------------------------
 
