@@ -56,5 +56,8 @@ MAX_TYPED_DATA: Final = 16 << 10
 MAX_POLICY: Final = 64 << 10
 """Bytes of an encoded policy."""
 
+MAX_HISTORY: Final = 256
+"""Messages of the host's database that one request has opened."""
+
 MAX_INCOMING: Final = 100
 """Messages of a group in one page to be read: as many as an XMTP node's page has."""

@@ -45,7 +45,7 @@ from xmtp_tee.mls.intents import CommitIntent
 from xmtp_tee.wire import messages as wire
 from xmtp_tee.wire.codec import encode_body
 from xmtp_tee.wire.errors import FrameTooLargeError
-from xmtp_tee.wire.limits import MAX_LOG_ENTRIES, MAX_REQUEST_BODY
+from xmtp_tee.wire.limits import MAX_HISTORY, MAX_LOG_ENTRIES, MAX_REQUEST_BODY
 from xmtp_tee.xmtp.content import encode_leave_request
 from xmtp_tee.xmtp.conversation import Conversation as MemberConversation
 from xmtp_tee.xmtp.identity_logs import IdentityLogs
@@ -388,6 +388,18 @@ def test_attack_an_impostor_speaks_and_the_application_hears_nothing(
     assert set(conversation.info.inboxes) == {ours.inbox_id, peer.inbox_id}
     # The claimed inbox is nobody's word: sending asks for no log of it.
     asyncio.run(conversation.send("noted"))
+
+
+@pytest.mark.parametrize(("count", "size"), [(40, 60_000), (2 * MAX_HISTORY + 1, 10)])
+def test_a_long_history_is_opened_in_as_many_requests_as_it_takes(
+    client: XmtpClient, ours: Installation, node: ScriptedNode, peer: User, count: int, size: int
+) -> None:
+    theirs = founded_by(peer)
+    conversation = joined_by(client, ours, node, theirs)
+    texts = [str(number).ljust(size, "x") for number in range(count)]
+    sends(node, *(say(theirs, text) for text in texts))
+    asyncio.run(conversation.sync())
+    assert [each.text for each in asyncio.run(conversation.messages(count))] == texts
 
 
 # --- members who ask to leave ---------------------------------------------------------------------

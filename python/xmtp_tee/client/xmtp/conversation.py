@@ -23,9 +23,10 @@ from xmtp_tee.client.xmtp.models import (
     Message,
     PeerStanding,
 )
+from xmtp_tee.client.xmtp.paging import pages
 from xmtp_tee.wire import messages as wire
 from xmtp_tee.wire.errors import FrameTooLargeError, MessageUnexpectedError
-from xmtp_tee.wire.limits import MAX_INCOMING, MAX_REQUEST_BODY
+from xmtp_tee.wire.limits import MAX_HISTORY, MAX_INCOMING, MAX_REQUEST_BODY
 from xmtp_tee.xmtp.content import LEAVE_REQUEST, decode_content, encode_leave_request, encode_text
 from xmtp_tee.xmtp.errors import DroppedCommitError, WelcomesTooLargeError, XmtpDataError
 from xmtp_tee.xmtp.proto.mls_api import GroupMessageInputV1, GroupMessageV1, WelcomeMessageInput
@@ -38,13 +39,10 @@ log = logging.getLogger("xmtp_tee.client.xmtp")
 R = TypeVar("R", bound=wire.Message)
 _Answer: TypeAlias = wire.XmtpEvent | wire.XmtpRefused
 
-_ENVELOPE: Final = 64
-"""Bytes that a message takes in a request beside its own."""
-
 MAX_MESSAGE: Final = MAX_REQUEST_BODY - (2 << 10)
 """Bytes of the longest message that one request can carry."""
 
-_PAGE: Final = 128 << 10
+_PAGE_BYTES: Final = 128 << 10
 """Bytes of the messages of one page, unless it is a single one."""
 
 _TOO_LARGE: Final = f"The message is longer than the {MAX_MESSAGE} bytes that the enclave reads"
@@ -64,16 +62,6 @@ _REFRESH_SECONDS: Final = 5.0
 
 _LAGGING: Final = (0.0, 0.1, 0.5, 1.0, 2.0)
 """Seconds to wait for the node's list to have what its stream has shown already."""
-
-
-def next_page(messages: Sequence[GroupMessageV1]) -> Sequence[GroupMessageV1]:
-    """Return the first messages, at least one, as many as one request carries."""
-    size = 0
-    for count, message in enumerate(messages[:MAX_INCOMING]):
-        size += len(message.data) + _ENVELOPE
-        if count and size > _PAGE:
-            return messages[:count]
-    return messages[:MAX_INCOMING]
 
 
 def _ends(answer: _Answer) -> bool:
@@ -124,8 +112,7 @@ class Conversation:
         """Return the newest messages, oldest first, opened by the enclave."""
         kept = self._client.database.messages(self.id, limit)
         opened: list[Message] = []
-        for start in range(0, len(kept), 100):
-            part = kept[start : start + 100]
+        for part in pages(kept, lambda each: len(each.sealed), most=MAX_HISTORY):
             history = await self._client.member.ask(
                 wire.XmtpOpenHistory(
                     identity_key_id=self._client.member.key_id,
@@ -226,9 +213,9 @@ class Conversation:
     async def _read_new(self) -> list[Message]:
         found: list[Message] = []
         waiting = await self._client.member.node.group_messages(self.id, self._cursor())
-        while waiting:
-            page = next_page(waiting)
-            waiting = waiting[len(page) :]
+        for page in pages(
+            waiting, lambda each: len(each.data), most=MAX_INCOMING, most_bytes=_PAGE_BYTES
+        ):
             found += await self._read_page(page)
         return found
 

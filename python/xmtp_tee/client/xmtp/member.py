@@ -12,9 +12,10 @@ from xmtp_tee.client.xmtp.errors import (
     NetworkUnavailableError,
 )
 from xmtp_tee.client.xmtp.node_api import NodeApi
+from xmtp_tee.client.xmtp.paging import pages
 from xmtp_tee.wire import messages as wire
 from xmtp_tee.wire.errors import MessageUnexpectedError
-from xmtp_tee.wire.limits import MAX_LOG_ENTRIES, MAX_REQUEST_BODY
+from xmtp_tee.wire.limits import MAX_LOG_ENTRIES
 from xmtp_tee.xmtp.proto.identity_api import IdentityUpdateLog
 
 _ATTEMPTS: Final = 260
@@ -22,12 +23,6 @@ _ATTEMPTS: Final = 260
 
 _LAGGING: Final = (0.0, 0.5, 1.0, 2.0)
 """Seconds to wait for a log that reaches as far as a welcome or a commit says, before it counts as a lie."""
-
-_PAGE_BYTES: Final = MAX_REQUEST_BODY - (4 << 10)
-"""Bytes of the entries in one request."""
-
-_ENTRY: Final = 64
-"""Bytes that an entry takes in a request beside its update."""
 
 R = TypeVar("R", bound=wire.Message)
 
@@ -169,13 +164,10 @@ class Member:
 
 def log_pages(entries: Sequence[IdentityUpdateLog]) -> Iterator[tuple[wire.XmtpLogEntry, ...]]:
     """Yield a log's entries, oldest first, as many at a time as one request carries; at least one page."""
-    page: list[wire.XmtpLogEntry] = []
-    size = 0
-    for entry in sorted(entries, key=lambda each: each.sequence_id):
-        update = entry.update or b""
-        if page and (size + len(update) + _ENTRY > _PAGE_BYTES or len(page) == MAX_LOG_ENTRIES):
-            yield tuple(page)
-            page, size = [], 0
-        page.append(wire.XmtpLogEntry(sequence_id=entry.sequence_id, update=update))
-        size += len(update) + _ENTRY
-    yield tuple(page)
+    ordered = [
+        wire.XmtpLogEntry(sequence_id=each.sequence_id, update=each.update or b"")
+        for each in sorted(entries, key=lambda each: each.sequence_id)
+    ]
+    if not ordered:
+        yield ()
+    yield from pages(ordered, lambda each: len(each.update), most=MAX_LOG_ENTRIES)

@@ -14,7 +14,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from xmtp_tee.wire.limits import MAX_INCOMING, MAX_LOG_ENTRIES
+from xmtp_tee.wire.limits import MAX_HISTORY, MAX_INCOMING, MAX_LOG_ENTRIES
 from xmtp_tee.wire.messages.base import Address, Bytes32, Count, KeyId, Message
 
 InboxId = Annotated[str, Meta(min_length=64, max_length=64, pattern="^[0-9a-f]*$")]
@@ -207,7 +207,7 @@ class XmtpOpenHistory(Message, frozen=True, tag="xmtp-open-history"):
 
     identity_key_id: KeyId
     group_id: GroupId
-    sealed: Annotated[tuple[bytes, ...], Meta(max_length=256)]
+    sealed: Annotated[tuple[bytes, ...], Meta(max_length=MAX_HISTORY)]
 
 
 # --- results --------------------------------------------------------------------------------------
