@@ -80,6 +80,39 @@ def test_key_deleted_at_one_is_not_used_by_the_other_any_more(
         second.handle(wire.Sign(key_id=key.id, message=b"m"), NOW)
 
 
+def test_key_destroyed_at_one_is_in_the_others_memory_no_more(two: tuple[Enclave, Enclave]) -> None:
+    first, second = two
+    key = make(first, OWNER)
+    second.handle(wire.Sign(key_id=key.id, message=b"m"), NOW)
+    [(_, signer)] = second._parts.store._signers.values()
+    later = NOW + 400 * 86_400
+    first.handle(wire.DeleteKey(key_id=key.id), NOW)
+    first.handle(wire.DestroyKey(key_id=key.id), later)
+    second.handle(wire.Ping(), later)
+    with pytest.raises(ValueError, match="closed"):
+        signer.sign_ph(b"m", b"context")
+
+
+def test_store_is_verified_while_another_enclave_writes_to_it(
+    two: tuple[Enclave, Enclave], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = two
+    store = second._parts.store
+    make(first, OWNER)
+    store.verify()
+    writing = threading.Thread(target=insisting, args=(first, b"\x01" * 20))
+
+    def check() -> None:
+        # The verification has begun; nothing of this may fall into the midst of it.
+        writing.start()
+        writing.join(0.5)
+
+    monkeypatch.setattr(store._rows, "check", check)
+    store.verify()
+    writing.join()
+    assert second.handle(wire.GetIdentityKey(owner=b"\x01" * 20), NOW)
+
+
 def insisting(enclave: Enclave, owner: bytes) -> wire.Key:
     """Ask again when others were quicker too often: then nothing was changed."""
     while True:

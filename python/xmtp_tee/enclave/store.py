@@ -185,11 +185,17 @@ class SealedStore:
         return True
 
     def verify(self) -> None:
-        """Open every record and count every fact of the tree. Linear in their number.
+        """Open every record and count every fact of the tree. Linear in their number; other enclaves' changes wait
+        so long.
 
         :raises StoreTamperedError: if a row or document was changed, moved, exchanged, added,
         removed or rolled back
         """
+        with self._rows.transaction():
+            self.refresh()
+            self._verify()
+
+    def _verify(self) -> None:
         self._rows.check()
         count = memberships = tags = expected = 0
         for count, opened in enumerate(self._scan(), start=1):
@@ -442,11 +448,14 @@ class SealedStore:
     def close(self) -> None:
         """Forget the keys and let go of the database."""
         self._cache.clear()
+        self._forget_signers()
+        self._sealer.close()
+        self._rows.close()
+
+    def _forget_signers(self) -> None:
         for _, signer in self._signers.values():
             signer.close()
         self._signers.clear()
-        self._sealer.close()
-        self._rows.close()
 
     def _require_own_keys(self) -> None:
         for record, purpose in (
@@ -464,6 +473,8 @@ class SealedStore:
         self._head, self._body = head, body
         self._tree.adopt(body.tree_root, {})
         self._cache.clear()
+        # Their keys may have been destroyed meanwhile.
+        self._forget_signers()
 
     def _consistent(self, read: Callable[[], T]) -> T:
         """Read again when another enclave has written between two reads of one look-up."""
