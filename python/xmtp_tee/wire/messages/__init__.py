@@ -1,6 +1,6 @@
 """The typed messages: strict structures, whose lengths and bounds are part of their types.
 
-One module per family of operations; the unions at the end say what may travel in which place.
+One module per family of operations, and ``places`` for what may travel where; this package has all their names.
 Addresses are 20 raw bytes, hashes 32, times unix seconds. Key ids are opaque text. An unknown field
 is an error everywhere but in the two greetings, which must stay readable to other versions so that
 the answer can be a typed ``ProtocolVersionError``.
@@ -90,6 +90,7 @@ from xmtp_tee.wire.messages.lifecycle import (
     TrimKey,
     UpdateKey,
 )
+from xmtp_tee.wire.messages.places import ClientMessage, Operation, Result, ServerMessage
 from xmtp_tee.wire.messages.proofs import (
     AttestedKey,
     AttestKey,
@@ -166,125 +167,6 @@ from xmtp_tee.wire.messages.xmtp import (
     XmtpRenewKeys,
     XmtpRevoke,
     XmtpSend,
-)
-
-ClientMessage = Hello | Proof | Request
-ServerMessage = Challenge | Welcome | Reply | Failure
-Operation = (
-    Ping
-    | Describe
-    | GenerateIdentityKey
-    | GenerateKey
-    | DeriveInstallationKey
-    | DeriveKey
-    | GeneratePreKey
-    | GetIdentityKey
-    | GetKey
-    | GetPreKeys
-    | ListKeys
-    | GetVersions
-    | RotateKey
-    | SetMinimumVersion
-    | TrimKey
-    | DeleteKey
-    | RestoreKey
-    | DestroyKey
-    | UpdateKey
-    | Sign
-    | SignIdentityText
-    | SignOwnerIntent
-    | SignTypedData
-    | SharedSecret
-    | HpkeSetupSender
-    | HpkeSetupRecipient
-    | HpkeSealNext
-    | HpkeOpenNext
-    | HpkeSeal
-    | HpkeOpen
-    | AeadSeal
-    | AeadOpen
-    | ComputeMac
-    | VerifyMac
-    | CloseHandle
-    | GetAttestation
-    | CertifyKeyBundle
-    | ExportKey
-    | ImportKey
-    | GetFreshness
-    | SignAnchor
-    | HandOverChallenge
-    | HandOver
-    | AcceptWrap
-    | ExportRecovery
-    | Batch
-    | GetPolicy
-    | ApplyPolicy
-    | ReadAudit
-    | GetCheckpoint
-    | AttestKey
-    | XmtpRegister
-    | XmtpNewKeyPackage
-    | XmtpRevoke
-    | XmtpLearn
-    | XmtpFindWelcome
-    | XmtpJoin
-    | XmtpProcess
-    | XmtpCreate
-    | XmtpChangeMembers
-    | XmtpRename
-    | XmtpRenewKeys
-    | XmtpDropCommit
-    | XmtpSend
-    | XmtpGetConversation
-    | XmtpListConversations
-    | XmtpOpenHistory
-)
-Result = (
-    Pong
-    | EnclaveDescription
-    | Versions
-    | Key
-    | KeyPage
-    | PreKey
-    | PreKeyPage
-    | Signature
-    | WalletSignature
-    | OwnerIntent
-    | Handle
-    | SecretBytes
-    | HpkeSender
-    | HpkeSealed
-    | Ciphertext
-    | Plaintext
-    | Mac
-    | Verified
-    | Closed
-    | Quote
-    | Certificate
-    | BatchResult
-    | PolicyInForce
-    | AuditPage
-    | Checkpoint
-    | AttestedKey
-    | ExportedKey
-    | Freshness
-    | Anchor
-    | HandOverNonce
-    | HandedOver
-    | WrapAccepted
-    | XmtpRegistration
-    | XmtpKeyPackage
-    | XmtpIdentityUpdate
-    | XmtpLearned
-    | XmtpNeedsLog
-    | XmtpNeedsKeyPackages
-    | XmtpRefused
-    | XmtpDestination
-    | XmtpConversation
-    | XmtpConversationIds
-    | XmtpOutgoing
-    | XmtpEvents
-    | XmtpHistory
 )
 
 __all__ = [
