@@ -166,7 +166,8 @@ class Forge:
             if " passed" not in done.stdout:
                 raise SystemExit(f"error: no test ran: {' '.join(arguments)}\n{done.stdout}")
             return None
-        failed = re.search(r"^\[FAIL.*\] (\w+)\(", done.stdout, re.MULTILINE)
+        # An invariant's name comes behind the sequence of calls that broke it.
+        failed = re.search(r"^(?:\[FAIL.*\]| (?=invariant_)) ?(\w+)\(", done.stdout, re.MULTILINE)
         if not failed:
             raise SystemExit(
                 f"error: forge failed without a failing test:\n{done.stdout}{done.stderr}"
