@@ -28,9 +28,10 @@ from xmtp_tee.policy.document import WalletRules
 from xmtp_tee.wire import messages as wire
 from xmtp_tee.wire.faults import OperationNotAllowedError
 from xmtp_tee.wire.refusals import KeyDestroyedError, SigningRefusedError, XmtpNotFoundError
-from xmtp_tee.xmtp.conversation import GROUP_ID_SIZE, Conversation
+from xmtp_tee.xmtp.conversation import Conversation
 from xmtp_tee.xmtp.conversation_state import MAX_STATE
 from xmtp_tee.xmtp.group_state import MINIMUM_VERSION
+from xmtp_tee.xmtp.group_terms import GROUP_ID_SIZE
 from xmtp_tee.xmtp.identity_logs import IdentityLogs
 from xmtp_tee.xmtp.key_packages import read_key_package
 

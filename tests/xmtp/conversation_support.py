@@ -11,7 +11,7 @@ from xmtp_tee.mls.crypto import SignatureKey
 from xmtp_tee.mls.group import Group
 from xmtp_tee.mls.intents import CommitIntent, CommitMessages
 from xmtp_tee.xmtp.content import decode_content, encode_text
-from xmtp_tee.xmtp.conversation import CONFIG, Conversation
+from xmtp_tee.xmtp.conversation import Conversation
 from xmtp_tee.xmtp.conversation_events import (
     ConversationEvent,
     GroupChanged,
@@ -19,6 +19,7 @@ from xmtp_tee.xmtp.conversation_events import (
     NewMembers,
 )
 from xmtp_tee.xmtp.group_state import GroupState
+from xmtp_tee.xmtp.group_terms import CONFIG
 from xmtp_tee.xmtp.identity_logs import IdentityLogs, LogEntry
 from xmtp_tee.xmtp.key_packages import (
     InstallationKeyPackage,

@@ -33,7 +33,7 @@ from xmtp_tee.mls.proposals import Add, Remove
 from xmtp_tee.mls.protection import make_public, sign
 from xmtp_tee.xmtp import outgoing_welcomes
 from xmtp_tee.xmtp.content import encode_text
-from xmtp_tee.xmtp.conversation import CONFIG, Conversation
+from xmtp_tee.xmtp.conversation import Conversation
 from xmtp_tee.xmtp.conversation_events import (
     GroupChanged,
     MessageReceived,
@@ -50,6 +50,7 @@ from xmtp_tee.xmtp.errors import (
     SenderUnfoundedError,
     WelcomesTooLargeError,
 )
+from xmtp_tee.xmtp.group_terms import CONFIG
 from xmtp_tee.xmtp.identity_logs import IdentityLogs, LogEntry
 from xmtp_tee.xmtp.key_packages import (
     make_key_package,

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from xmtp_tee.xmtp.errors import CommitRefusedError, IdentityLogMissingError, XmtpDataError
+from xmtp_tee.xmtp.errors import CommitRefusedError
 from xmtp_tee.xmtp.group_state import LIMITS, MINIMUM_VERSION, GroupState, Membership
 from xmtp_tee.xmtp.identity_log import Inbox
 from xmtp_tee.xmtp.proto.content import GroupUpdated, MetadataFieldChange
@@ -183,31 +183,6 @@ def require_version(state: GroupState) -> None:
             got=demanded,
             expected="at most " + ".".join(map(str, COMPATIBLE_VERSION)),
         )
-
-
-def impostors_among(
-    leaves: Iterable[Participant], membership: Membership, inbox_at: InboxAt
-) -> frozenset[Participant]:
-    """Return the leaves that name an inbox that does not have them.
-
-    A commit brings an installation in by its key, whatever inbox its leaf names: libxmtp compares keys alone,
-    so a member that refused the commit would be left behind. What such a leaf says is nobody's word.
-
-    :raises IdentityLogMissingError: a log is needed first
-    """
-    return frozenset(leaf for leaf in leaves if not _stands(leaf, membership, inbox_at))
-
-
-def _stands(leaf: Participant, membership: Membership, inbox_at: InboxAt) -> bool:
-    sequence = membership.inboxes.get(leaf.inbox_id)
-    if sequence is None:
-        return False
-    try:
-        return inbox_at(leaf.inbox_id, sequence).has_installation(leaf.installation)
-    except IdentityLogMissingError:
-        raise
-    except XmtpDataError:
-        return False
 
 
 # --- what the commit is ---------------------------------------------------------------------------

@@ -3,42 +3,35 @@
 Rule 1: a call that raises has changed nothing.
 Rule 2: after a call that returned, :meth:`Conversation.save` and keep the result before what was returned is
 used: MLS keys are used once.
-Rule 3: our own commit is judged by XMTP's rules before it leaves, because peers would refuse it; it takes effect
-when it comes back from the node, and welcomes are released then. When another commit wins, ours is gone, and
-the event says so. When one of ours wins that was dropped, the conversation is over for us: whoever went on
-in it would commit to epochs that nobody else is in.
+Rule 3: our own commit is judged by XMTP's rules before it leaves, because peers would refuse it (renewing our keys
+changes nothing that they judge); it takes effect when it comes back from the node, and welcomes are released then.
+When another commit wins, ours is gone, and the event says so. When one of ours wins that was dropped, the
+conversation is over for us: whoever went on in it would commit to epochs that nobody else is in.
 Rule 4: a message that needs an inbox's log raises ``IdentityLogMissingError``. Fetch it and try again.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Final
 
-from xmtp_tee.mls.config import Config
-from xmtp_tee.mls.crypto import SignatureKey
+from xmtp_tee.mls.crypto import Entropy, SignatureKey
 from xmtp_tee.mls.errors import OwnMessageError
 from xmtp_tee.mls.events import ApplicationMessage, CommitApplied, CommitEffect
-from xmtp_tee.mls.extensions import Extension, Extensions, RequiredCapabilities
-from xmtp_tee.mls.framing import SenderType
+from xmtp_tee.mls.extensions import Extensions
 from xmtp_tee.mls.group import Group
 from xmtp_tee.mls.intents import CommitIntent
-from xmtp_tee.mls.leaf_node import LeafNode, Lifetime
+from xmtp_tee.mls.leaf_node import Lifetime
 from xmtp_tee.mls.membership import Standing
-from xmtp_tee.mls.proposals import Add, GroupContextExtensions, Remove, Update
 from xmtp_tee.mls.wiping import wipe
+from xmtp_tee.xmtp.commit_facts import planned, received
 from xmtp_tee.xmtp.commit_rules import (
-    CommitFacts,
     InboxAt,
     Participant,
-    ProposalFact,
-    ProposalKind,
     ValidatedCommit,
     changes_of,
-    impostors_among,
     require_version,
     validate_commit,
     validate_initial_membership,
@@ -62,54 +55,30 @@ from xmtp_tee.xmtp.errors import (
     WelcomeInvalidError,
     WelcomesTooLargeError,
 )
-from xmtp_tee.xmtp.group_state import (
-    MAX_MEMBERS,
-    MAX_NUMBER,
-    ExtensionType,
-    GroupState,
-    Membership,
+from xmtp_tee.xmtp.group_state import MAX_NUMBER, GroupState
+from xmtp_tee.xmtp.group_terms import (
+    CONFIG,
+    GROUP_ID_SIZE,
+    MAX_GROUP_ID_SIZE,
+    first_state,
+    new_context,
+    state_of,
+    with_state,
 )
+from xmtp_tee.xmtp.impostors import Listed, impostors_after, impostors_among, relisted
 from xmtp_tee.xmtp.key_packages import (
     CAPABILITIES,
     LIFETIME_SECONDS,
     SUITE,
     InstallationKeyPackage,
     PeerKeyPackage,
-    XmtpIdentities,
     credential_of,
     leaf_extensions,
     participant_of,
 )
-from xmtp_tee.xmtp.outgoing_welcomes import require_size
-from xmtp_tee.xmtp.permissions import ALL_MEMBERS, DIRECT_MESSAGE, Permissions
-from xmtp_tee.xmtp.proto.groups import ConversationType
-
-Entropy = Callable[[int], bytes]
-
-GROUP_ID_SIZE: Final = 16
-MAX_GROUP_ID_SIZE: Final = 32
-"""Bytes of the longest id that a group of others may have."""
-
-_REQUIRED_EXTENSIONS: Final = (
-    ExtensionType.GROUP_MEMBERSHIP,
-    ExtensionType.MUTABLE_METADATA,
-    ExtensionType.GROUP_PERMISSIONS,
-    ExtensionType.IMMUTABLE_METADATA,
-    ExtensionType.LAST_RESORT,
-    ExtensionType.APPLICATION_ID,
-)
-_GROUP_CONTEXT_EXTENSIONS: Final = 7
-_BASIC: Final = 1
-# XMTP's members commit what they propose. A proposal that stands alone neither stops us nor goes into our commits.
-CONFIG: Final = Config(
-    identities=XmtpIdentities(),
-    accept_newcomers_proposals=False,
-    # The whole state must fit one sealed document, whatever members send.
-    max_skipped=512,
-    max_kept_proposals=64,
-    max_kept_bytes=64 << 10,
-    send_with_pending_proposals=True,
-)
+from xmtp_tee.xmtp.member_changes import plan
+from xmtp_tee.xmtp.outgoing_welcomes import owed_to
+from xmtp_tee.xmtp.permissions import ALL_MEMBERS, Permissions
 
 
 class Conversation:
@@ -121,7 +90,7 @@ class Conversation:
         *,
         welcoming: tuple[Welcoming, ...] = (),
         renew_first: bool = False,
-        impostors: Mapping[Participant, int] = MappingProxyType({}),
+        impostors: Listed = MappingProxyType({}),
         dropped: frozenset[bytes] = frozenset(),
     ) -> None:
         self._group = group
@@ -152,24 +121,14 @@ class Conversation:
 
         ``sequence_id``: up to which update our own inbox's log counts.
         """
-        named = {
-            "group_name": "",
-            "description": "",
-            "group_image_url_square": "",
-            "_commit_log_signer": entropy(32).hex(),
-            **({} if dm_with else {"app_data": ""}),
-        }
-        state = GroupState(
-            conversation_type=ConversationType.DM if dm_with else ConversationType.GROUP,
-            creator=inbox_id,
-            dm_members=(inbox_id, dm_with) if dm_with else None,
-            membership=Membership(MappingProxyType({inbox_id: sequence_id})),
-            permissions=DIRECT_MESSAGE if dm_with else permissions,
-            attributes=MappingProxyType(named),
-            super_admins=() if dm_with else (inbox_id,),
+        state = first_state(
+            inbox_id,
+            sequence_id,
+            entropy(32),
+            dm_with=dm_with,
+            permissions=permissions,
+            attributes=attributes or {},
         )
-        for name, value in (attributes or {}).items():
-            state = state.with_attribute(name, value)
         group = Group.create(
             SUITE,
             entropy(GROUP_ID_SIZE),
@@ -179,10 +138,7 @@ class Conversation:
             Lifetime(now - 3600, now + LIFETIME_SECONDS),
             entropy=entropy,
             config=CONFIG,
-            extensions=(
-                *_extensions(state),
-                _required_capabilities(),
-            ),
+            extensions=new_context(state),
             leaf_extensions=leaf_extensions(inbox_id),
         )
         return cls(group)
@@ -214,7 +170,7 @@ class Conversation:
             raise WelcomeInvalidError(
                 "A group's epoch is too great", got=group.epoch, expected=f"<= {MAX_NUMBER}"
             )
-        state = GroupState.decode(_by_type(group.extensions))
+        state = state_of(group.extensions)
         # We would refuse its commits, so we would be left behind by the first.
         require_version(state)
         leaves = tuple(participant_of(leaf) for leaf in group.members.values())
@@ -277,7 +233,7 @@ class Conversation:
     @property
     def state(self) -> GroupState:
         """What the members agree on: name, permissions, who belongs."""
-        return GroupState.decode(_by_type(self._group.extensions))
+        return state_of(self._group.extensions)
 
     @property
     def members(self) -> tuple[Participant, ...]:
@@ -326,9 +282,10 @@ class Conversation:
         before = self._group.members
 
         def review(effect: CommitEffect) -> None:
-            facts = _facts(effect, before)
+            facts = received(effect, before)
             commit = validate_commit(facts, inbox_at)
-            reviewed.append((commit, self._judged(effect, facts, inbox_at)))
+            impostors = impostors_after(effect, facts, before, self._impostors, inbox_at)
+            reviewed.append((commit, impostors))
 
         try:
             event = self._group.process(message, now=now, review=review)
@@ -341,7 +298,7 @@ class Conversation:
                 return self._received(event)
             case CommitApplied(own=True):
                 # It was judged when it was made.
-                commit = changes_of(_facts(event.effect, before))
+                commit = changes_of(received(event.effect, before))
                 welcomes, self._welcoming = self._welcoming, ()
                 self._renew_first = False
                 self._list_impostors(self.impostors & set(self.members))
@@ -383,35 +340,11 @@ class Conversation:
             return Nothing()
         return MessageReceived(sender, envelope.message_id(self.id), envelope.content)
 
-    def _judged(
-        self, effect: CommitEffect, facts: CommitFacts, inbox_at: InboxAt
-    ) -> frozenset[Participant]:
-        """Return the impostors after a commit: leaves that come are judged, and those of inboxes whose logs
-        count further or no more.
-        """
-        old, new = facts.before.membership, facts.after.membership
-        removed = {index for index, _ in effect.removed}
-        staying = {
-            participant_of(leaf)
-            for index, leaf in self._group.members.items()
-            if index not in removed
-        }
-        anew = {participant_of(leaf) for _, leaf in effect.added} | {
-            leaf
-            for leaf in staying
-            if old.inboxes.get(leaf.inbox_id) != new.inboxes.get(leaf.inbox_id)
-        }
-        return impostors_among(anew, new, inbox_at) | (self.impostors & (staying - anew))
-
-    def _list_impostors(self, found: frozenset[Participant]) -> None:
-        """Note who they are now. Who is gone stays listed while messages of its time can be read."""
-        present, readable = set(self.members), self.epoch - CONFIG.max_past_epochs
-        gone = {
-            leaf: epoch
-            for leaf, epoch in self._impostors.items()
-            if leaf not in present and epoch >= readable
-        }
-        self._impostors = gone | dict.fromkeys(found, self.epoch)
+    def _list_impostors(self, found: Iterable[Participant]) -> None:
+        """Note who they are now."""
+        self._impostors = relisted(
+            self._impostors, found, self.members, self.epoch, CONFIG.max_past_epochs
+        )
 
     # --- sending ----------------------------------------------------------------------------------
 
@@ -448,43 +381,18 @@ class Conversation:
         :raises WelcomesTooLargeError: too many newcomers at once
         :raises IdentityLogMissingError: a log is needed first
         """
-        state = self.state
-        inboxes = dict(state.membership.inboxes)
-        failed = set(state.membership.failed_installations)
-        for inbox_id in remove:
-            if inboxes.pop(inbox_id, None) is None:
-                raise CommitRefusedError("Who is removed does not belong", got=inbox_id[:80])
-        for newcomers in add:
-            inboxes[newcomers.inbox_id] = newcomers.sequence_id
-            failed |= set(newcomers.failed)
-        if len(inboxes) > MAX_MEMBERS:
-            raise CommitRefusedError("The group would be too large", got=len(inboxes))
-        gone = self._gone(state.membership, inboxes, inbox_at)
-        present = {participant_of(leaf).installation for leaf in self._group.members.values()}
-        packages = [
-            package
-            for newcomers in add
-            for package in newcomers.packages
-            if package.participant.installation not in present
-        ]
-        # Who must go and is not here cannot be removed: it stays listed, or peers would miss its removal.
-        failed -= {package.participant.installation for package in packages} | (gone & present)
-        failed |= gone - present
-        membership = Membership(MappingProxyType(inboxes), frozenset(failed))
-        removed = tuple(
-            index
-            for index, leaf in self._group.members.items()
-            if participant_of(leaf).installation in gone
-        )
-        if membership == state.membership and not packages and not removed:
+        state, leaves = self.state, self._group.members
+        members = {index: participant_of(leaf) for index, leaf in leaves.items()}
+        change = plan(state.membership, members, add, remove, inbox_at)
+        if change is None:
             return None
         intent = CommitIntent(
-            add=tuple(package.package for package in packages),
-            remove=removed,
-            extensions=self._with(replace(state, membership=membership)),
+            add=tuple(package.package for package in change.packages),
+            remove=change.removed,
+            extensions=self._with(replace(state, membership=change.membership)),
             with_pending=False,
         )
-        return self._commit(intent, now, packages, inbox_at, entropy=entropy)
+        return self._commit(intent, now, change.packages, inbox_at, entropy=entropy)
 
     def change_state(
         self,
@@ -522,128 +430,26 @@ class Conversation:
         *,
         entropy: Entropy,
     ) -> bytes:
-        planned = self._planned(intent)
-        validate_commit(planned, inbox_at)
+        group = self._group
+        facts = planned(intent, group.members, group.own_leaf, group.extensions)
+        validate_commit(facts, inbox_at)
         added = [package.participant for package in packages]
-        if impostors := impostors_among(added, planned.after.membership, inbox_at):
+        if impostors := impostors_among(added, facts.after.membership, inbox_at):
             raise CommitRefusedError(
                 "A key package names an inbox that does not have its installation",
                 got=min(each.installation for each in impostors).hex(),
             )
-        made = self._group.commit(intent, entropy=entropy, now=now)
-        welcome = made.welcome or b""
-        owed = tuple(
-            Welcoming(
-                package.participant.installation,
-                package.wrapper_key,
-                int(package.wrapper_algorithm),
-                package.reads_pointers,
-                welcome,
-            )
-            for package in packages
-        )
+        made = group.commit(intent, entropy=entropy, now=now)
         try:
-            require_size(owed)
+            self._welcoming = owed_to(packages, made.welcome or b"")
         except WelcomesTooLargeError:
-            self._group.discard()
+            group.discard()
             raise
-        self._welcoming = owed
         return made.commit
 
-    def _planned(self, intent: CommitIntent) -> CommitFacts:
-        """What our own commit will be for those who judge it."""
-        members = {index: participant_of(leaf) for index, leaf in self._group.members.items()}
-        own = members[self._group.own_leaf]
-        extensions = self._group.extensions
-        return CommitFacts(
-            actor=own,
-            proposals=(
-                *(
-                    ProposalFact(ProposalKind.ADD, own, participant_of(package.leaf))
-                    for package in intent.add
-                ),
-                *(
-                    ProposalFact(ProposalKind.REMOVE, own, members[index])
-                    for index in intent.remove
-                ),
-                ProposalFact(ProposalKind.GROUP_CONTEXT, own),
-            ),
-            before=GroupState.decode(_by_type(extensions)),
-            after=GroupState.decode(_by_type(intent.extensions or extensions)),
-            installations=frozenset(member.installation for member in members.values()),
-        )
-
-    def _gone(self, old: Membership, new: dict[str, int], inbox_at: InboxAt) -> set[bytes]:
-        """The installations that must leave, by the logs."""
-        gone: set[bytes] = set()
-        for inbox_id, sequence in old.inboxes.items():
-            if new.get(inbox_id) == sequence:
-                continue
-            then = set(inbox_at(inbox_id, sequence).installations)
-            if inbox_id in new:
-                then -= set(inbox_at(inbox_id, new[inbox_id]).installations)
-            gone |= then
-        return gone
-
     def _with(self, state: GroupState) -> Extensions:
-        changed = state.encode()
-        return tuple(
-            Extension(extension.type, changed.get(extension.type, extension.data))
-            for extension in self._group.extensions
-        )
-
-
-def _facts(effect: CommitEffect, before: dict[int, LeafNode]) -> CommitFacts:
-    if effect.external:
-        raise CommitRefusedError("XMTP's groups take no external commits")
-    members = {index: participant_of(leaf) for index, leaf in before.items()}
-    proposals = []
-    for queued in effect.proposals:
-        # Of other senders the index is no leaf: it would make them the member at that place.
-        is_member = queued.sender.type is SenderType.MEMBER
-        proposer = members.get(queued.sender.index) if is_member else None
-        if proposer is None:
-            raise CommitRefusedError("A proposal comes from no member")
-        proposal = queued.proposal
-        match proposal:
-            case Add():
-                fact = ProposalFact(
-                    ProposalKind.ADD, proposer, participant_of(proposal.package.leaf)
-                )
-            case Remove():
-                fact = ProposalFact(ProposalKind.REMOVE, proposer, members[proposal.removed])
-            case Update():
-                fact = ProposalFact(ProposalKind.UPDATE, proposer, participant_of(proposal.leaf))
-            case GroupContextExtensions():
-                fact = ProposalFact(ProposalKind.GROUP_CONTEXT, proposer)
-            case _:
-                fact = ProposalFact(ProposalKind.OTHER, proposer)
-        proposals.append(fact)
-    return CommitFacts(
-        actor=participant_of(effect.committer_leaf),
-        proposals=tuple(proposals),
-        before=GroupState.decode(_by_type(effect.extensions_before)),
-        after=GroupState.decode(_by_type(effect.extensions)),
-        installations=frozenset(member.installation for member in members.values()),
-    )
+        return with_state(self._group.extensions, state)
 
 
 def _digest(commit: bytes) -> bytes:
     return hashlib.sha256(commit).digest()
-
-
-def _by_type(extensions: Extensions) -> dict[int, bytes]:
-    return {extension.type: extension.data for extension in extensions}
-
-
-def _extensions(state: GroupState) -> tuple[Extension, ...]:
-    return tuple(Extension(kind, data) for kind, data in state.encode().items())
-
-
-def _required_capabilities() -> Extension:
-    required = RequiredCapabilities(
-        extensions=tuple(int(kind) for kind in _REQUIRED_EXTENSIONS),
-        proposals=(_GROUP_CONTEXT_EXTENSIONS,),
-        credentials=(_BASIC,),
-    )
-    return required.extension()

@@ -8,18 +8,18 @@ of welcomes behind pointers.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
 from xmtp_tee import hpke
 from xmtp_tee.mls.codec import decode_whole, opaque
-from xmtp_tee.mls.credentials import BasicCredential, Credential
-from xmtp_tee.mls.crypto import SignatureKey
+from xmtp_tee.mls.credentials import BasicCredential, Credential, CredentialType
+from xmtp_tee.mls.crypto import Entropy, SignatureKey
 from xmtp_tee.mls.errors import CredentialRefusedError, MlsError
 from xmtp_tee.mls.extensions import Extension, ExternalSender, find
 from xmtp_tee.mls.key_package import KeyPackage, KeyPackageSecrets, generate_key_package
 from xmtp_tee.mls.leaf_node import Capabilities, LeafNode, Lifetime
+from xmtp_tee.mls.proposals import ProposalType
 from xmtp_tee.mls.suites import CipherSuite, suite_of
 from xmtp_tee.mls.wiping import wipe
 from xmtp_tee.xmtp.commit_rules import Participant
@@ -30,8 +30,6 @@ from xmtp_tee.xmtp.proto.identity import MlsCredential
 from xmtp_tee.xmtp.proto.mls_api import WelcomeWrapperAlgorithm
 from xmtp_tee.xmtp.welcome import AEAD_CHACHA20_POLY1305
 
-Entropy = Callable[[int], bytes]
-
 SUITE: Final[CipherSuite] = suite_of(0x0003)
 """MLS_128_DHKEMX25519_CHACHA20POLY1305_SHA256_Ed25519, XMTP's one suite."""
 
@@ -40,8 +38,6 @@ ROTATION_SECONDS: Final = 30 * 24 * 3600
 """How old a key package may grow before a new one takes its place."""
 
 _CLOCK_SKEW: Final = 3600
-_GROUP_CONTEXT_EXTENSIONS: Final = 7
-_BASIC: Final = 1
 CAPABILITIES: Final = Capabilities(
     versions=(1,),
     cipher_suites=(SUITE.id,),
@@ -55,8 +51,8 @@ CAPABILITIES: Final = Capabilities(
         ExtensionType.WELCOME_POINTEE_AEAD_TYPES,
         ExtensionType.IMMUTABLE_METADATA,
     ),
-    proposals=(_GROUP_CONTEXT_EXTENSIONS,),
-    credentials=(_BASIC,),
+    proposals=(ProposalType.GROUP_CONTEXT_EXTENSIONS,),
+    credentials=(CredentialType.BASIC,),
 )
 
 

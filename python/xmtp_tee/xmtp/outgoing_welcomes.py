@@ -1,13 +1,14 @@
-"""From the welcomes that a commit owes to what goes to the node: sealed to each, or behind one pointer."""
+"""The welcomes that a commit owes, and what goes to the node of them: sealed to each, or behind one pointer."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
-from xmtp_tee.hpke import HpkeError
+from xmtp_tee.hpke import Entropy, HpkeError
 from xmtp_tee.xmtp.conversation_events import Welcoming
 from xmtp_tee.xmtp.errors import WelcomesTooLargeError
+from xmtp_tee.xmtp.key_packages import PeerKeyPackage
 from xmtp_tee.xmtp.proto.mls_api import (
     WelcomeMessageInput,
     WelcomeMessageInputV1,
@@ -15,8 +16,6 @@ from xmtp_tee.xmtp.proto.mls_api import (
     WelcomeWrapperAlgorithm,
 )
 from xmtp_tee.xmtp.welcome import wrap, wrap_behind_pointer, wrap_pointer
-
-Entropy = Callable[[int], bytes]
 
 POINTER_THRESHOLD: Final = 2
 """With more installations than this that read pointers, one welcome serves them all (XIP-74)."""
@@ -28,6 +27,31 @@ _ENVELOPE: Final = 2 << 10
 """More bytes than a wrapping adds to a welcome, and than a pointer to one has."""
 
 _XWING: Final = WelcomeWrapperAlgorithm.XWING_MLKEM_768_DRAFT_6
+
+
+def owed_to(packages: Sequence[PeerKeyPackage], welcome: bytes) -> tuple[Welcoming, ...]:
+    """Return the welcomes that a commit owes to those whom it adds by these key packages.
+
+    :raises WelcomesTooLargeError: they have more bytes than ``MAX_WELCOMES``, so they could not leave at once
+    """
+    owed = tuple(
+        Welcoming(
+            package.participant.installation,
+            package.wrapper_key,
+            int(package.wrapper_algorithm),
+            package.reads_pointers,
+            welcome,
+        )
+        for package in packages
+    )
+    single, pointed = _split(owed)
+    welcomes = [*single, *pointed[:1]]
+    size = sum(len(each.welcome) for each in welcomes) + _ENVELOPE * (len(owed) + 1)
+    if size > MAX_WELCOMES:
+        raise WelcomesTooLargeError(
+            "A commit's welcomes are too large", got=f"{size} bytes", expected=MAX_WELCOMES
+        )
+    return owed
 
 
 def seal_welcomes(
@@ -47,20 +71,6 @@ def seal_welcomes(
         ),
         *_behind_pointer(pointed, message_cursor, entropy=entropy),
     ]
-
-
-def require_size(owed: Sequence[Welcoming]) -> None:
-    """Return if the welcomes can leave at once.
-
-    :raises WelcomesTooLargeError: they have more bytes than ``MAX_WELCOMES``
-    """
-    single, pointed = _split(owed)
-    welcomes = [*single, *pointed[:1]]
-    size = sum(len(each.welcome) for each in welcomes) + _ENVELOPE * (len(owed) + 1)
-    if size > MAX_WELCOMES:
-        raise WelcomesTooLargeError(
-            "A commit's welcomes are too large", got=f"{size} bytes", expected=MAX_WELCOMES
-        )
 
 
 def _split(owed: Sequence[Welcoming]) -> tuple[list[Welcoming], list[Welcoming]]:

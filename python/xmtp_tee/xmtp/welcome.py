@@ -12,7 +12,6 @@ Two ways (libxmtp 1.10):
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -26,8 +25,6 @@ from xmtp_tee.xmtp.errors import ProtobufMalformedError, WelcomeInvalidError
 from xmtp_tee.xmtp.group_state import MAX_NUMBER
 from xmtp_tee.xmtp.proto.groups import WelcomeMetadata, WelcomePointer, WelcomeV1Pointer
 from xmtp_tee.xmtp.proto.mls_api import WelcomeWrapperAlgorithm
-
-Entropy = Callable[[int], bytes]
 
 AEAD_CHACHA20_POLY1305: Final = 3
 """``WelcomePointeeEncryptionAeadType``, an MLS AEAD number."""
@@ -62,7 +59,7 @@ def wrap(
     public_key: bytes,
     algorithm: WelcomeWrapperAlgorithm,
     *,
-    entropy: Entropy,
+    entropy: hpke.Entropy,
 ) -> WrappedWelcome:
     """Seal an MLSMessage with a Welcome to an installation.
 
@@ -95,7 +92,9 @@ class PointedWelcome:
     wrapped: WrappedWelcome
 
 
-def wrap_behind_pointer(welcome: bytes, message_cursor: int, *, entropy: Entropy) -> PointedWelcome:
+def wrap_behind_pointer(
+    welcome: bytes, message_cursor: int, *, entropy: hpke.Entropy
+) -> PointedWelcome:
     """Seal a Welcome once for many installations, under a fresh key at a fresh topic of 32 bytes."""
     destination, key = entropy(32), entropy(32)
     data_nonce, metadata_nonce = entropy(12), entropy(12)
@@ -121,7 +120,7 @@ def wrap_pointer(
     public_key: bytes,
     algorithm: WelcomeWrapperAlgorithm,
     *,
-    entropy: Entropy,
+    entropy: hpke.Entropy,
 ) -> bytes:
     """Seal a pointer to one installation."""
     encapsulated, context = hpke.setup_sender(_suite(algorithm), public_key, _INFO, entropy=entropy)
