@@ -28,7 +28,7 @@ from tests.enclave.operating import Desk
 from tests.enclave.support import NOW
 from tests.xmtp.conversation_support import User, bring_in_as, committed, say, with_inboxes
 from tests.xmtp.identity_support import InstallationActor, WalletActor, add, update
-from xmtp_tee.client.xmtp import conversation as conversation_module
+from xmtp_tee.client.xmtp import committing as committing_module
 from xmtp_tee.client.xmtp import member as member_module
 from xmtp_tee.client.xmtp.client import XmtpClient
 from xmtp_tee.client.xmtp.conversation import Conversation
@@ -153,7 +153,7 @@ class ScriptedNode:
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(member_module, "_LAGGING", (0.0, 0.0, 0.0))
-    monkeypatch.setattr(conversation_module, "_SHOWN_WITHIN", (0.0, 0.0, 0.0))
+    monkeypatch.setattr(committing_module, "_SHOWN_WITHIN", (0.0, 0.0, 0.0))
 
 
 @pytest.fixture

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from xmtp_tee.wire import messages as wire
+from xmtp_tee.xmtp.content import decode_content
+from xmtp_tee.xmtp.errors import XmtpDataError
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,35 @@ class Message:
     content: bytes = field(repr=False)
     text: str | None = field(repr=False)
     is_own: bool = False
+
+    @classmethod
+    def opened(
+        cls,
+        conversation_id: bytes,
+        message_id: bytes,
+        sender: wire.XmtpMember,
+        sent_ns: int,
+        content: bytes,
+        is_own: bool = False,
+    ) -> Message:
+        """A message as the enclave has opened it. ``content``: encoded; a member may send anything, and what cannot
+        be read is of the type ``unknown``.
+        """
+        try:
+            decoded = decode_content(content)
+            kind, data, text = decoded.type_name, decoded.data, decoded.text
+        except XmtpDataError:
+            kind, data, text = "unknown", content, None
+        return cls(
+            id=message_id,
+            conversation_id=conversation_id,
+            sender=Member.from_wire(sender),
+            sent_ns=sent_ns,
+            content_type=kind,
+            content=data,
+            text=text,
+            is_own=is_own,
+        )
 
 
 @dataclass(frozen=True, slots=True)
