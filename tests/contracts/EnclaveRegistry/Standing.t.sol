@@ -95,10 +95,12 @@ contract EnclaveRegistryStandingTest is RegistryFixture {
         expectUnread(abi.encode(uint256(0), bytes32(0), INSTANCE, FAMILY));
         expectUnread(abi.encode(uint256(type(TcbStatus).max) + 1, bytes32(0), INSTANCE, FAMILY));
         expectUnread(abi.encode(type(uint256).max, bytes32(0), INSTANCE, FAMILY));
-        expectUnread(abi.encode(TcbStatus.UP_TO_DATE, bytes32(0), bytes32(INSTANCE) | bytes32(uint256(1)), FAMILY));
-        expectUnread(
-            abi.encode(TcbStatus.UP_TO_DATE, bytes32(0), INSTANCE, bytes32(FAMILY) | bytes32(uint256(1) << 127))
-        );
+        // Behind 16 bytes there is no room for a single bit.
+        for (uint256 bit = 0; bit < 128; ++bit) {
+            bytes32 excess = bytes32(uint256(1) << bit);
+            expectUnread(abi.encode(TcbStatus.UP_TO_DATE, bytes32(0), bytes32(INSTANCE) | excess, FAMILY));
+            expectUnread(abi.encode(TcbStatus.UP_TO_DATE, bytes32(0), INSTANCE, bytes32(FAMILY) | excess));
+        }
         verifier.scriptReturn(PLATFORM, good);
         expectStanding(0);
     }
