@@ -376,6 +376,16 @@ contract KeyRegistrySignaturesTest is DelegationFixture {
         );
     }
 
+    /// @dev Both offsets lead to the wrapper's last word, a length of zero: that is wholly inside.
+    function test_a_part_without_bytes_may_stand_at_the_wrappers_end() external {
+        Bundle memory bundle = newBundle(factory.addressOf(signer), "first");
+        refuseRegistration(
+            bundle,
+            abi.encodePacked(abi.encode(address(factory), uint256(96), uint256(96), uint256(0)), MARK),
+            abi.encodeWithSelector(IKeyDelegation.OwnerNotDeployed.selector, bundle.owner, address(factory))
+        );
+    }
+
     /// @dev Words 1 and 2 are offsets, 3 and 6 the lengths that stand there (at 96 and 192).
     function test_a_wrapper_whose_parts_end_a_byte_behind_it() external {
         Bundle memory bundle = newBundle(factory.addressOf(signer), "first");
