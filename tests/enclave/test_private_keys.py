@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import os
 import resource
+import tracemalloc
+from collections.abc import Callable
 
 import coincurve
 import pytest
@@ -28,6 +30,7 @@ from xmtp_tee.enclave.private_keys import (
     wiped,
 )
 from xmtp_tee.enclave.purposes import KeyType
+from xmtp_tee.enclave.wiping import fill
 
 ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 seeds = st.binary(min_size=32, max_size=32)
@@ -152,6 +155,26 @@ def test_wiped_overwrites_even_after_an_error() -> None:
     with pytest.raises(RuntimeError), wiped(buffer):
         raise RuntimeError
     assert buffer == bytes(6)
+
+
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
+def test_fill_puts_a_secret_into_its_place_and_makes_no_copy_of_it(kind: Callable) -> None:
+    secret, buffer = kind(b"x" * 1_000_000), bytearray(1_000_002)
+    tracemalloc.start()
+    try:
+        fill(buffer, 1, secret)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert buffer == b"\x00" + b"x" * 1_000_000 + b"\x00"
+    assert most < 10_000
+
+
+def test_fill_beyond_the_buffer_is_refused() -> None:
+    buffer = bytearray(3)
+    with pytest.raises(ValueError, match="different structures"):
+        fill(buffer, 1, b"abc")
+    assert buffer == bytes(3)
 
 
 @pytest.mark.parametrize("key_type", list(KeyType))

@@ -24,6 +24,7 @@ from xmtp_tee.enclave.agreement import joined
 from xmtp_tee.enclave.private_keys import SECRET_SIZE, is_scalar, wiped
 from xmtp_tee.enclave.purposes import KeyType, Purpose
 from xmtp_tee.enclave.records import ID_SIZE
+from xmtp_tee.enclave.wiping import fill
 
 DOMAIN: Final = b"xmtp-tee/derive/v1"
 
@@ -60,7 +61,7 @@ def derive(
     with wiped(bytearray(ID_SIZE + SECRET_SIZE)) as material:
         hkdf = HKDF(hashes.SHA256(), len(material), parent_public, derivation.info())
         hkdf.derive_into(parent_secret, material)
-        secret[:] = memoryview(material)[ID_SIZE:]
+        fill(secret, 0, memoryview(material)[ID_SIZE:])
         key_id = bytes(material[:ID_SIZE]).hex()
     if derivation.key_type is KeyType.SECP256K1 and not is_scalar(secret):
         # With a probability of 2**-128; another path is another key.

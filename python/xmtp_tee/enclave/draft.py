@@ -27,6 +27,7 @@ from xmtp_tee.enclave.records import (
 )
 from xmtp_tee.enclave.sealing import Sealer
 from xmtp_tee.enclave.storage.rows import ORDINAL_SIZE, Change, Document, Head, Row
+from xmtp_tee.enclave.wiping import fill
 from xmtp_tee.wire.store_faults import StoreTamperedError
 
 MAX_DOCUMENT: Final = 4 << 20
@@ -151,7 +152,8 @@ class Draft:
         head = len(label).to_bytes(2, "big") + label
         # One buffer of the final size: growing one would leave copies behind.
         with wiped(bytearray(len(head) + len(body))) as plain:
-            plain[: len(head)], plain[len(head) :] = head, body
+            plain[: len(head)] = head
+            fill(plain, len(head), body)
             sealed = self._sealer.seal("document", plain, data)
         self._documents[document_id] = Document(document_id, self._epoch, sealed)
 

@@ -16,7 +16,7 @@ from typing import Final
 # The bindings under `nacl.bindings` take and return `bytes`, which nobody can wipe.
 from nacl._sodium import ffi, lib  # type: ignore[import-not-found]
 
-from xmtp_tee.enclave.wiping import wipe
+from xmtp_tee.enclave.wiping import fill, wipe
 
 SEED_SIZE: Final = 32
 MAX_CONTEXT: Final = 255
@@ -63,8 +63,8 @@ class Ed25519Signer:
         scalar, digest = self._pointers[:2]
         lib.crypto_hash_sha512(digest, ffi.from_buffer(seed), SEED_SIZE)
         expanded = memoryview(self._hash)
-        self._scalar[:] = expanded[:32]
-        self._input[_PREFIX_AT : _PREFIX_AT + 32] = expanded[32:]
+        fill(self._scalar, 0, expanded[:32])
+        fill(self._input, _PREFIX_AT, expanded[32:])
         wipe(self._hash)
         self._scalar[0] &= 248
         self._scalar[31] &= 127
