@@ -84,7 +84,7 @@ def test_key_destroyed_at_one_is_in_the_others_memory_no_more(two: tuple[Enclave
     first, second = two
     key = make(first, OWNER)
     second.handle(wire.Sign(key_id=key.id, message=b"m"), NOW)
-    [(_, signer)] = second._parts.store._signers.values()
+    [(_, signer)] = second._parts.store._signers._kept.values()
     later = NOW + 400 * 86_400
     first.handle(wire.DeleteKey(key_id=key.id), NOW)
     first.handle(wire.DestroyKey(key_id=key.id), later)

@@ -12,31 +12,23 @@ A copy of the WHOLE store that was put back or forked is noticed by whoever has 
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from xmtp_tee.attestation.address import address_of_public_key, checksum_address
 from xmtp_tee.attestation.drivers.base import Driver
 from xmtp_tee.attestation.known_states import KnownStates
 from xmtp_tee.enclave.anchors import Anchor, NoAnchor
-from xmtp_tee.enclave.draft import (
-    Draft,
-    Facts,
-    document_digest,
-    document_id_of,
-    open_document,
-    open_head,
-    open_row,
-)
+from xmtp_tee.enclave.draft import Draft, Facts, open_head
 from xmtp_tee.enclave.errors import StoreSchemaUnsupportedError
 from xmtp_tee.enclave.integrity.history import History, Point
 from xmtp_tee.enclave.integrity.tree import Tree
+from xmtp_tee.enclave.kept_signers import KeptSigners
 from xmtp_tee.enclave.private_keys import Ed25519Signer, wiped
+from xmtp_tee.enclave.proven_reads import Opened, Page, ProvenReads
 from xmtp_tee.enclave.purposes import Purpose
-from xmtp_tee.enclave.records import ID_SIZE, SCHEMA, HeadBody, KeyRecord, audit_data, secret_data
+from xmtp_tee.enclave.records import SCHEMA, HeadBody, KeyRecord, audit_data
 from xmtp_tee.enclave.sealing import (
     RECOVERY,
     Sealer,
@@ -45,21 +37,11 @@ from xmtp_tee.enclave.sealing import (
     unseal_store_key,
 )
 from xmtp_tee.enclave.storage.rows import Head, Row, RowStore
+from xmtp_tee.enclave.whole_store import verify_whole
 from xmtp_tee.wire.store_faults import StoreForkedError, StoreTamperedError, StoreUnavailableError
 
 MAX_EPOCH: Final = 1 << 31
-_CACHED_KEYS: Final = 4096
-_KEPT_SIGNERS: Final = 256
-_PAGE: Final = 1000
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """A row that the tree has confirmed, and the record in it."""
-
-    row: Row
-    record: KeyRecord
 
 
 class SealedStore:
@@ -74,9 +56,9 @@ class SealedStore:
         self._tree = Tree(rows, sealer.digest16, body.tree_root)
         self._facts = Facts(sealer, self._tree)
         self._history = History(rows, sealer.digest32)
-        self._cache: OrderedDict[str, Opened] = OrderedDict()
+        self._reads = ProvenReads(rows, self._facts, head.store_id)
+        self._signers = KeptSigners()
         self._anchor: Anchor = NoAnchor()
-        self._signers: OrderedDict[str, tuple[KeyRecord, Ed25519Signer]] = OrderedDict()
 
     @classmethod
     def open(cls, rows: RowStore, driver: Driver) -> SealedStore:
@@ -193,31 +175,7 @@ class SealedStore:
         """
         with self._rows.transaction():
             self.refresh()
-            self._verify()
-
-    def _verify(self) -> None:
-        self._rows.check()
-        count = memberships = tags = expected = 0
-        for count, opened in enumerate(self._scan(), start=1):
-            if opened.row.position != count:
-                raise StoreTamperedError("The order of the keys has a gap", got=opened.row.position)
-            for tag, ordinal in opened.row.memberships():
-                memberships += 1
-                if ordinal == (members := self._facts.members(tag)):
-                    tags, expected = tags + 1, expected + members
-        documents = 0
-        for document in self._rows.documents():
-            documents += 1
-            if self._facts.document(document.id) != document_digest(self._sealer, document):
-                raise StoreTamperedError("A document is not the one that was written last")
-        facts = count + tags + documents
-        if (count, memberships, facts) != (self._body.count, expected, self._tree.count()):
-            raise StoreTamperedError(
-                "The keys are not those that the header knows",
-                got=f"{count} keys, {documents} documents",
-                expected=f"{self._body.count} keys, {self._tree.count()} facts, unchanged",
-                cause="rows were changed, added, removed, or put back to an older state",
-            )
+            verify_whole(self._rows, self._reads, self._facts, self._body)
 
     def authority(self) -> KeyRecord:
         """Return the record of the key that certifies bundles."""
@@ -241,7 +199,7 @@ class SealedStore:
         opened = self._opened(record.id)
         if opened is None or (opened.record is not record and opened.record != record):
             raise StoreTamperedError("A key's row is not what it was", got=record.id)
-        with self._secret(opened) as secret:
+        with self._reads.secret(opened) as secret:
             yield secret
 
     def signer(self, record: KeyRecord) -> Ed25519Signer:
@@ -249,18 +207,7 @@ class SealedStore:
 
         :raises StoreTamperedError: as :meth:`secret`
         """
-        kept = self._signers.get(record.id)
-        if kept is not None and kept[0] is record:
-            self._signers.move_to_end(record.id)
-            return kept[1]
-        if kept is not None:
-            self._signers.pop(record.id)[1].close()
-        with self.secret(record) as seed:
-            signer = Ed25519Signer(seed)
-        self._signers[record.id] = (record, signer)
-        if len(self._signers) > _KEPT_SIGNERS:
-            self._signers.popitem(last=False)[1][1].close()
-        return signer
+        return self._signers.signer(record, self.secret)
 
     def seal_audit(self, body: bytes, log_id: bytes, first: int) -> bytes:
         """Seal a frame of an audit log, whose first entry has the counter ``first``."""
@@ -277,35 +224,21 @@ class SealedStore:
         """Return the document of this name, or None if there provably is none. If it is secret, the caller wipes
         it (``mls.wiping``): nobody else holds the object.
         """
-        document_id = document_id_of(self._sealer, name)
-
-        def read() -> bytes | None:
-            known = self._facts.document(document_id)
-            if known is None:
-                return None
-            found = self._rows.document(document_id)
-            if found is None or document_digest(self._sealer, found) != known:
-                raise StoreTamperedError("A document is not the one that was written last")
-            return open_document(self._sealer, self.store_id, found)[1]
-
-        return self._consistent(read)
+        return self._consistent(lambda: self._reads.document(name))
 
     def held(self) -> Iterator[tuple[KeyRecord, bytearray]]:
         """Yield every key but the enclave's own two, in the order of birth, with its private half in
         a buffer that is overwritten when the next one is asked for.
         """
         own = {self._body.authority_id, self._body.transport_id}
-        for opened in self._scan():
+        for opened in self._reads.scan():
             if opened.record.id not in own:
-                with self._secret(opened) as secret:
+                with self._reads.secret(opened) as secret:
                     yield opened.record, secret
 
     def documents(self) -> Iterator[tuple[str, bytes]]:
-        """Yield every document: its name and its body."""
-        for found in self._rows.documents():
-            if self._facts.document(found.id) != document_digest(self._sealer, found):
-                raise StoreTamperedError("A document is not the one that was written last")
-            yield open_document(self._sealer, self.store_id, found)
+        """Return every document: its name and its body."""
+        return self._reads.documents()
 
     def identity_of(self, owner: bytes) -> KeyRecord | None:
         """Return the owner's identity key that is not destroyed, or None."""
@@ -326,9 +259,7 @@ class SealedStore:
         (record,), _ = self.tagged(b"parent", parent, count - 1, 1)
         return record
 
-    def pre_keys(
-        self, identity_key_id: str, after: int, limit: int
-    ) -> tuple[list[KeyRecord], int | None]:
+    def pre_keys(self, identity_key_id: str, after: int, limit: int) -> Page:
         """Return a page of the identity key's pre-keys, and the cursor of the next page."""
         return self.tagged(b"parent", bytes.fromhex(identity_key_id), after, limit)
 
@@ -337,48 +268,20 @@ class SealedStore:
         tag = self._sealer.tag(kind, value)
         return self._consistent(lambda: self._facts.members(tag))
 
-    def tagged(
-        self, kind: bytes, value: bytes, after: int, limit: int
-    ) -> tuple[list[KeyRecord], int | None]:
+    def tagged(self, kind: bytes, value: bytes, after: int, limit: int) -> Page:
         """Return a page of the keys that stand in an index, oldest first, none left out, and the
         next page's cursor.
         """
         tag = self._sealer.tag(kind, value)
+        return self._consistent(lambda: self._reads.tagged(tag, after, limit))
 
-        def read() -> tuple[list[KeyRecord], int | None]:
-            members = self._facts.members(tag)
-            end = min(after + limit, members)
-            if after >= end:
-                return [], None
-            found = self._rows.tagged(tag, after, limit)
-            ordinals = [dict(row.memberships()).get(tag) for row in found]
-            if ordinals != list(range(after + 1, end + 1)):
-                raise StoreTamperedError(
-                    "Keys of one owner or parent are missing",
-                    got=f"{len(found)} keys",
-                    expected=f"{end - after} keys",
-                )
-            return [self._confirmed(row).record for row in found], end if end < members else None
-
-        return self._consistent(read)
-
-    def page(
-        self, owner: bytes | None, after: int, limit: int
-    ) -> tuple[list[KeyRecord], int | None]:
+    def page(self, owner: bytes | None, after: int, limit: int) -> Page:
         """Return a page of all keys, or of those directly under ``owner``, and the next page's
         cursor.
         """
         if owner is not None:
             return self.tagged(b"owner", owner, after, limit)
-
-        def read() -> tuple[list[KeyRecord], int | None]:
-            end = min(after + limit, self._body.count)
-            if after >= end:
-                return [], None
-            records = [opened.record for opened in self._page(after, limit)]
-            return records, end if end < self._body.count else None
-
-        return self._consistent(read)
+        return self._consistent(lambda: self._reads.page(after, limit, self._body.count))
 
     @contextmanager
     def mutation(self) -> Iterator[Draft]:
@@ -407,10 +310,8 @@ class SealedStore:
             self._rows.apply(change)
         self._head, self._body = change.head, body
         self._tree.adopt(body.tree_root, known)
-        for key_id in draft.changed:
-            self._cache.pop(key_id, None)
-            if (kept := self._signers.pop(key_id, None)) is not None:
-                kept[1].close()
+        self._reads.forget(draft.changed)
+        self._signers.forget(draft.changed)
         self._anchor.advance(self.store_id, self.point)
 
     def wraps(self) -> list[Wrap]:
@@ -447,15 +348,10 @@ class SealedStore:
 
     def close(self) -> None:
         """Forget the keys and let go of the database."""
-        self._cache.clear()
-        self._forget_signers()
+        self._reads.forget_all()
+        self._signers.forget_all()
         self._sealer.close()
         self._rows.close()
-
-    def _forget_signers(self) -> None:
-        for _, signer in self._signers.values():
-            signer.close()
-        self._signers.clear()
 
     def _require_own_keys(self) -> None:
         for record, purpose in (
@@ -472,9 +368,9 @@ class SealedStore:
         self._history.require_descent(Point(head.epoch, body.chain), self.point)
         self._head, self._body = head, body
         self._tree.adopt(body.tree_root, {})
-        self._cache.clear()
+        self._reads.forget_all()
         # Their keys may have been destroyed meanwhile.
-        self._forget_signers()
+        self._signers.forget_all()
 
     def _consistent(self, read: Callable[[], T]) -> T:
         """Read again when another enclave has written between two reads of one look-up."""
@@ -492,62 +388,8 @@ class SealedStore:
         return record
 
     def _opened(self, key_id: str) -> Opened | None:
-        if (opened := self._cache.get(key_id)) is not None:
-            self._cache.move_to_end(key_id)
-            return opened
-        try:
-            raw = bytes.fromhex(key_id)
-        except ValueError:
-            return None
-        # The text is compared too: fromhex also takes capitals and blanks, and an id has one
-        # spelling.
-        if len(raw) != ID_SIZE or raw.hex() != key_id:
-            return None
-
-        def read() -> Opened | None:
-            row = self._rows.get(raw)
-            if row is not None and row.id == raw:
-                return self._confirmed(row)
-            if self._facts.row(raw) is not None:
-                raise StoreTamperedError("A key's row is gone", got=key_id)
-            return None
-
-        opened = self._consistent(read)
-        if opened is not None:
-            self._cache[key_id] = opened
-            if len(self._cache) > _CACHED_KEYS:
-                self._cache.popitem(last=False)
-        return opened
+        return self._consistent(lambda: self._reads.key(key_id))
 
     def _row(self, key_id: str) -> Row | None:
         opened = self._opened(key_id)
         return None if opened is None else opened.row
-
-    @contextmanager
-    def _secret(self, opened: Opened) -> Iterator[bytearray]:
-        data = secret_data(self.store_id, opened.row.epoch, opened.record)
-        with wiped(self._sealer.open("secret", opened.row.secret, data)) as secret:
-            yield secret
-
-    def _confirmed(self, row: Row) -> Opened:
-        self._facts.require_row(row)
-        return Opened(row, open_row(self._sealer, self.store_id, row))
-
-    def _page(self, after: int, limit: int) -> list[Opened]:
-        found = self._rows.page(after, limit)
-        if [row.position for row in found] != [
-            *range(after + 1, min(after + limit, self._body.count) + 1)
-        ]:
-            raise StoreTamperedError(
-                "The order of the keys has a gap",
-                got=f"{len(found)} keys after {after}",
-                expected=f"{self._body.count} keys in all",
-                cause="rows were added or removed",
-            )
-        return [self._confirmed(row) for row in found]
-
-    def _scan(self) -> Iterator[Opened]:
-        after = 0
-        while rows := self._rows.page(after, _PAGE):
-            yield from map(self._confirmed, rows)
-            after = rows[-1].position
