@@ -39,6 +39,7 @@ from xmtp_tee.mls.receiving import Review
 from xmtp_tee.mls.suites import HASH_SIZE, CipherSuite
 from xmtp_tee.mls.tree_kem import reblind
 from xmtp_tee.mls.view import GroupView
+from xmtp_tee.mls.wiping import own_copy
 
 
 class Group(GroupView):
@@ -93,7 +94,7 @@ class Group(GroupView):
         tree = RatchetTree.of_one(leaf)
         context = GroupContext(suite, group_id, 0, tree.tree_hash(), b"", extensions)
         keys = {0: (private, public)}
-        secret = bytes(bytearray(entropy(HASH_SIZE)))
+        secret = own_copy(entropy(HASH_SIZE))
         epoch = epoch_from_secret(context, tree, 0, keys, secret, config)
         return cls(Membership(config, key, epoch))
 
@@ -121,9 +122,7 @@ class Group(GroupView):
         if keys.package.leaf.signature_key != key.public:
             raise IntentInvalidError("The key package is another signature key's")
         # The group wipes its keys in its time; a key package of last resort must outlive that.
-        own = KeyPackageSecrets(
-            keys.package, keys.init_private, bytes(bytearray(keys.encryption_private))
-        )
+        own = KeyPackageSecrets(keys.package, keys.init_private, own_copy(keys.encryption_private))
         message = decode_welcome(welcome, config.max_message)
         epoch = join(message, own, tree, psks or PskStore(), config, now, predecessor)
         return cls(Membership(config, key, epoch))

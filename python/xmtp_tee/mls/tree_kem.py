@@ -27,7 +27,7 @@ from xmtp_tee.mls.leaf_node import LeafNode, LeafSource
 from xmtp_tee.mls.ratchet_tree import ParentNode, RatchetTree
 from xmtp_tee.mls.suites import HASH_SIZE, CipherSuite
 from xmtp_tee.mls.tree_hashes import parent_hash
-from xmtp_tee.mls.wiping import wipe
+from xmtp_tee.mls.wiping import own_copy, wipe
 
 PrivateKeys = dict[int, tuple[bytes, bytes]]
 """The (private, public) keys of the nodes that a member holds: its leaf and parents above it."""
@@ -103,7 +103,7 @@ def make_path(
     nodes = tuple(tree.filtered_path(own))
     keys: PrivateKeys = {2 * own: (leaf_private, leaf_public)}
     # A copy of our own: path secrets are wiped, and the source's object is the source's.
-    secrets, secret = [], bytes(bytearray(entropy(HASH_SIZE)))
+    secrets, secret = [], own_copy(entropy(HASH_SIZE))
     for node, _ in nodes:
         secrets.append(secret)
         keys[node] = node_key_pair(suite, secret)

@@ -10,6 +10,7 @@ from xmtp_tee.mls.proposal_rules import Queued
 from xmtp_tee.mls.proposals import ReInit
 from xmtp_tee.mls.psk import PskUsage
 from xmtp_tee.mls.suites import CipherSuite
+from xmtp_tee.mls.wiping import own_copy
 
 
 class GroupView:
@@ -104,7 +105,7 @@ class GroupView:
             if epoch == held.context.epoch
             else self._member.resumption.get(epoch)
         )
-        return None if secret is None else bytes(bytearray(secret))
+        return None if secret is None else own_copy(secret)
 
     def successor(self, usage: PskUsage, reinit: ReInit | None = None) -> Predecessor:
         """Return what a welcome into this group's successor or branch must fulfil."""

@@ -25,3 +25,8 @@ def wipe(*secrets: bytes | None) -> None:
 def wipe_all(secrets: Iterable[bytes]) -> None:
     """Overwrite all of them."""
     wipe(*secrets)
+
+
+def own_copy(secret: bytes) -> bytes:
+    """Return an object of our own with a caller's secret in it, which may be wiped; no third one is made."""
+    return bytes(memoryview(secret))
