@@ -10,25 +10,16 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.enclave.member_support import (
-    SEQUENCE,
-    Installation,
-    founded_by,
-    invitation,
-    removal,
-    smuggled,
-)
+from tests.enclave.member_support import Installation, invitation, removal, smuggled
 from tests.enclave.operating import Desk
 from tests.enclave.support import NOW
-from tests.xmtp.conversation_support import User, bring_in_as, say
+from tests.xmtp.conversation_support import Side, User
 from xmtp_tee.enclave.member.key_packages import decode_key_packages
-from xmtp_tee.mls.intents import CommitIntent
 from xmtp_tee.mls.proposals import GroupContextExtensions
 from xmtp_tee.policy.document import WalletRules
 from xmtp_tee.wire import messages as wire
 from xmtp_tee.wire.faults import OperationNotAllowedError
 from xmtp_tee.wire.refusals import KeyDestroyedError, SigningRefusedError, XmtpNotFoundError
-from xmtp_tee.xmtp.conversation import Conversation
 from xmtp_tee.xmtp.conversation_state import MAX_STATE
 from xmtp_tee.xmtp.group_state import MINIMUM_VERSION
 from xmtp_tee.xmtp.group_terms import GROUP_ID_SIZE
@@ -54,21 +45,21 @@ def peer(logs: IdentityLogs, ours: Installation) -> User:
 
 
 @pytest.fixture
-def theirs(peer: User) -> Conversation:
-    return founded_by(peer)
+def theirs(peer: User) -> Side:
+    return peer.found()
 
 
 @pytest.fixture
-def group_id(theirs: Conversation, ours: Installation) -> bytes:
+def group_id(theirs: Side, ours: Installation) -> bytes:
     """A conversation of the peer's that we have joined."""
     joined = ours.join(invitation(theirs, ours))
     assert isinstance(joined, wire.XmtpConversation), joined
     return joined.group_id
 
 
-def hears(ours: Installation, group_id: bytes, theirs: Conversation, text: str) -> bool:
+def hears(ours: Installation, group_id: bytes, theirs: Side, text: str) -> bool:
     """Whether a message of the peer's comes through."""
-    event = ours.process(group_id, say(theirs, text))
+    event = ours.process(group_id, theirs.say(text))
     return isinstance(event, wire.XmtpEvent) and event.kind == "message"
 
 
@@ -76,12 +67,12 @@ def hears(ours: Installation, group_id: bytes, theirs: Conversation, text: str) 
 
 
 def test_attack_a_member_grows_a_conversation_by_proposals_that_nobody_commits(
-    ours: Installation, theirs: Conversation, group_id: bytes
+    ours: Installation, theirs: Side, group_id: bytes
 ) -> None:
     answers = []
     for fill, size in (("a", 30_000), ("b", 30_000), ("c", 30_000), ("d", 110_000)):
-        padded = theirs._with(theirs.state.with_attribute("padding", fill * size))
-        proposal = theirs._group.propose(
+        padded = theirs.with_state(theirs.room.state.with_attribute("padding", fill * size))
+        proposal = theirs.room._group.propose(
             GroupContextExtensions(padded), entropy=os.urandom, now=NOW
         )
         answers.append(ours.process(group_id, proposal))
@@ -92,11 +83,11 @@ def test_attack_a_member_grows_a_conversation_by_proposals_that_nobody_commits(
 
 
 def test_attack_a_member_skips_messages_to_have_their_keys_kept(
-    ours: Installation, theirs: Conversation, group_id: bytes
+    ours: Installation, theirs: Side, group_id: bytes
 ) -> None:
     for _ in range(3):
         for index in range(900):
-            message = say(theirs, str(index))
+            message = theirs.say(str(index))
         answer = ours.process(group_id, message)
         assert isinstance(answer, wire.XmtpEvent)
     room = ours.desk.enclave._parts.rooms._open[ours.key.id, group_id]
@@ -107,14 +98,14 @@ def test_attack_a_member_skips_messages_to_have_their_keys_kept(
 
 def test_a_state_that_would_be_too_large_is_a_refusal_and_the_conversation_goes_on(
     ours: Installation,
-    theirs: Conversation,
+    theirs: Side,
     group_id: bytes,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     before = ours.look(group_id)
     with monkeypatch.context() as narrow:
         narrow.setattr("xmtp_tee.xmtp.conversation_state.MAX_STATE", 100)
-        answer = ours.process(group_id, say(theirs, "too much"))
+        answer = ours.process(group_id, theirs.say("too much"))
         assert isinstance(answer, wire.XmtpRefused)
         assert answer.code == "xmtp.state-too-large"
     assert ours.look(group_id) == before
@@ -123,7 +114,7 @@ def test_a_state_that_would_be_too_large_is_a_refusal_and_the_conversation_goes_
 
 def test_a_page_that_would_make_the_state_too_large_is_read_as_far_as_it_does_not(
     ours: Installation,
-    theirs: Conversation,
+    theirs: Side,
     group_id: bytes,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -131,13 +122,13 @@ def test_a_page_that_would_make_the_state_too_large_is_read_as_far_as_it_does_no
     # A proposal of 20 KB fits, two do not.
     limit = len(room.save()) + 30_000
     monkeypatch.setattr("xmtp_tee.xmtp.conversation_state.MAX_STATE", limit)
-    page = [say(theirs, "before")]
+    page = [theirs.say("before")]
     for fill in "ab":
-        padded = theirs._with(theirs.state.with_attribute("padding", fill * 20_000))
+        padded = theirs.with_state(theirs.room.state.with_attribute("padding", fill * 20_000))
         page.append(
-            theirs._group.propose(GroupContextExtensions(padded), entropy=os.urandom, now=NOW)
+            theirs.room._group.propose(GroupContextExtensions(padded), entropy=os.urandom, now=NOW)
         )
-    page.append(say(theirs, "after"))
+    page.append(theirs.say("after"))
     answers: list[Any] = []
     while len(answers) < len(page):
         found = ours.process(group_id, *page[len(answers) :])
@@ -155,13 +146,13 @@ def test_a_page_that_would_make_the_state_too_large_is_read_as_far_as_it_does_no
 
 
 def test_attack_an_impostors_message_is_refused_and_its_leaf_is_shown_as_what_it_is(
-    ours: Installation, peer: User, theirs: Conversation, group_id: bytes, logs: IdentityLogs
+    ours: Installation, peer: User, theirs: Side, group_id: bytes, logs: IdentityLogs
 ) -> None:
     ghost = User("ghost", logs, NOW)
     ours.knows(ghost)
-    made, impostor = bring_in_as(theirs, ghost, ours.inbox_id)
-    assert ours.process(group_id, made.commit).kind == "change"
-    answer = ours.process(group_id, say(impostor, "it was me"))
+    made, impostor = theirs.bring_in_as(ghost, ours.inbox_id)
+    assert ours.process(group_id, made).kind == "change"
+    answer = ours.process(group_id, impostor.say("it was me"))
     assert isinstance(answer, wire.XmtpRefused)
     assert answer.code == "xmtp.sender-unfounded"
     shown = {member.installation: member.belongs for member in ours.look(group_id).members}
@@ -192,7 +183,7 @@ def is_usable(ours: Installation) -> bool:
     ids=["an inbox x", "a sequence id of 64 bits", "a cursor of 64 bits", "the greatest cursor"],
 )
 def test_attack_a_strangers_welcome_holds_what_the_wire_cannot_carry(
-    ours: Installation, theirs: Conversation, fields: dict[str, Any], code: str
+    ours: Installation, theirs: Side, fields: dict[str, Any], code: str
 ) -> None:
     sequence_ids = fields.pop("sequence_ids", {})
     answer = ours.join(smuggled(theirs, ours, **fields, **sequence_ids))
@@ -203,14 +194,12 @@ def test_attack_a_strangers_welcome_holds_what_the_wire_cannot_carry(
 
 @pytest.mark.parametrize("version", ["1.10.1", "2.0.0", "newest"])
 def test_a_welcome_to_a_group_that_demands_a_newer_client_is_not_followed(
-    ours: Installation, theirs: Conversation, version: str
+    ours: Installation, theirs: Side, version: str
 ) -> None:
-    demanding = theirs.state.with_attribute(MINIMUM_VERSION, version)
-    made = theirs._group.commit(
-        CommitIntent(extensions=theirs._with(demanding)), entropy=os.urandom, now=NOW
-    )
+    demanding = theirs.room.state.with_attribute(MINIMUM_VERSION, version)
+    made = theirs.smuggle(extensions=theirs.with_state(demanding))
     # Its members are newer, and take that from its super admin.
-    theirs._group.process(made.commit, now=NOW)
+    theirs.room._group.process(made.commit, now=NOW)
     answer = ours.join(smuggled(theirs, ours))
     assert isinstance(answer, wire.XmtpRefused)
     assert answer.code == "xmtp.commit-refused"
@@ -218,18 +207,14 @@ def test_a_welcome_to_a_group_that_demands_a_newer_client_is_not_followed(
 
 
 def test_a_welcome_to_a_group_that_demands_our_own_version_is_followed(
-    ours: Installation, theirs: Conversation
+    ours: Installation, theirs: Side
 ) -> None:
-    demanding = theirs.state.with_attribute(MINIMUM_VERSION, "1.10.0")
-    commit = theirs.change_state(
-        lambda _: demanding, NOW, inbox_at=ours.logs.at, entropy=os.urandom
-    )
-    theirs.process(commit, ours.logs.at, NOW)
+    theirs.wins(theirs.change_attributes(**{MINIMUM_VERSION: "1.10.0"}))
     assert isinstance(ours.join(invitation(theirs, ours)), wire.XmtpConversation)
 
 
 def test_the_greatest_cursor_that_the_wire_carries_is_taken(
-    ours: Installation, theirs: Conversation
+    ours: Installation, theirs: Side
 ) -> None:
     joined = ours.join(smuggled(theirs, ours, cursor=(1 << 63) - 1))
     assert joined.cursor == (1 << 63) - 1
@@ -243,8 +228,8 @@ def test_attack_a_strangers_group_id_is_longer_than_the_wire_carries(
     def long_id(asked: int) -> bytes:
         return os.urandom(size if asked == GROUP_ID_SIZE else asked)
 
-    theirs = Conversation.create(peer.key, peer.inbox_id, peer.sequence_id, NOW, entropy=long_id)
-    assert len(theirs.id) == size
+    theirs = peer.found(entropy=long_id)
+    assert len(theirs.room.id) == size
     answer = ours.join(smuggled(theirs, ours))
     assert isinstance(answer, wire.XmtpRefused)
     assert answer.code == "xmtp.welcome-invalid"
@@ -252,9 +237,9 @@ def test_attack_a_strangers_group_id_is_longer_than_the_wire_carries(
 
 
 def test_attack_a_strangers_epoch_is_greater_than_the_wire_carries(
-    ours: Installation, theirs: Conversation
+    ours: Installation, theirs: Side
 ) -> None:
-    member = theirs._group._member
+    member = theirs.room._group._member
     context = replace(member.epoch.context, epoch=(1 << 63) - 1)
     member.epoch = replace(member.epoch, context=context)
     answer = ours.join(smuggled(theirs, ours))
@@ -265,13 +250,13 @@ def test_attack_a_strangers_epoch_is_greater_than_the_wire_carries(
 
 def test_an_installation_has_so_many_conversations_and_no_more(
     ours: Installation,
-    theirs: Conversation,
+    theirs: Side,
     group_id: bytes,
     peer: User,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("xmtp_tee.enclave.member.installation.MAX_GROUPS", 1)
-    answer = ours.join(invitation(founded_by(peer), ours))
+    answer = ours.join(invitation(peer.found(), ours))
     assert isinstance(answer, wire.XmtpRefused)
     assert answer.code == "xmtp.state-too-large"
     assert hears(ours, group_id, theirs, "the first goes on")
@@ -281,7 +266,7 @@ def test_an_installation_has_so_many_conversations_and_no_more(
 
 
 def test_whoever_was_removed_can_be_added_again(
-    ours: Installation, theirs: Conversation, group_id: bytes
+    ours: Installation, theirs: Side, group_id: bytes
 ) -> None:
     assert ours.process(group_id, removal(theirs, ours)).removed_us
     assert not ours.look(group_id).is_active
@@ -294,7 +279,7 @@ def test_whoever_was_removed_can_be_added_again(
 
 
 def test_attack_the_old_welcome_is_played_again_after_we_were_removed(
-    ours: Installation, theirs: Conversation
+    ours: Installation, theirs: Side
 ) -> None:
     welcome = invitation(theirs, ours)
     group_id = ours.join(welcome).group_id
@@ -306,30 +291,26 @@ def test_attack_the_old_welcome_is_played_again_after_we_were_removed(
 
 
 def test_attack_a_welcome_to_a_later_epoch_replaces_a_conversation_that_goes_on(
-    ours: Installation, peer: User, theirs: Conversation, group_id: bytes
+    ours: Installation, peer: User, theirs: Side, group_id: bytes
 ) -> None:
-    impostor = Conversation.create(
-        peer.key,
-        peer.inbox_id,
-        peer.sequence_id,
-        NOW,
+    impostor = peer.found(
         entropy=lambda size: group_id if size == GROUP_ID_SIZE else os.urandom(size),
     )
     for _ in range(5):
-        impostor.process(impostor.renew(NOW, entropy=os.urandom), ours.logs.at, NOW)
+        impostor.renewed()
     answer = ours.join(invitation(impostor, ours))
     assert isinstance(answer, wire.XmtpRefused)
     assert hears(ours, group_id, theirs, "still the genuine one")
 
 
 def test_attack_a_dropped_commit_is_played_back_so_that_a_welcome_replaces_the_conversation(
-    ours: Installation, peer: User, theirs: Conversation, group_id: bytes
+    ours: Installation, peer: User, theirs: Side, group_id: bytes
 ) -> None:
     dropped = ours.ask(wire.XmtpOutgoing, wire.XmtpRenewKeys, group_id=group_id).message
     ours.ask(wire.XmtpConversation, wire.XmtpDropCommit, group_id=group_id)
     assert ours.process(group_id, dropped).code == "xmtp.dropped-commit"
     ours.desk.restart()
-    ours.learn(ours.inbox_id, SEQUENCE, ours.update)
+    ours.knows_itself()
     ours.knows(peer)
     assert not ours.look(group_id).is_active
     for operation, fields in ((wire.XmtpSend, {"content": b""}), (wire.XmtpRenewKeys, {})):
@@ -342,20 +323,16 @@ def test_attack_a_dropped_commit_is_played_back_so_that_a_welcome_replaces_the_c
 
 
 def test_attack_a_group_of_another_creator_takes_the_place_of_the_one_that_we_left(
-    ours: Installation, theirs: Conversation, group_id: bytes, logs: IdentityLogs
+    ours: Installation, theirs: Side, group_id: bytes, logs: IdentityLogs
 ) -> None:
     ours.process(group_id, removal(theirs, ours))
     stranger = User("stranger", logs, NOW)
     ours.knows(stranger)
-    impostor = Conversation.create(
-        stranger.key,
-        stranger.inbox_id,
-        stranger.sequence_id,
-        NOW,
+    impostor = stranger.found(
         entropy=lambda size: group_id if size == GROUP_ID_SIZE else os.urandom(size),
     )
     for _ in range(5):
-        impostor.process(impostor.renew(NOW, entropy=os.urandom), logs.at, NOW)
+        impostor.renewed()
     assert isinstance(ours.join(invitation(impostor, ours)), wire.XmtpRefused)
     assert not ours.look(group_id).is_active
 
@@ -449,10 +426,10 @@ def documents(desk: Desk) -> int:
 
 
 def test_a_destroyed_key_leaves_no_document_and_no_open_conversation(
-    desk: Desk, ours: Installation, theirs: Conversation, group_id: bytes, peer: User
+    desk: Desk, ours: Installation, theirs: Side, group_id: bytes, peer: User
 ) -> None:
     assert hears(ours, group_id, theirs, "a page that is kept")
-    ours.join(invitation(founded_by(peer), ours))
+    ours.join(invitation(peer.found(), ours))
     rooms = desk.enclave._parts.rooms
     before = documents(desk)
     assert ours.key.id in {key for key, _ in rooms._open}
@@ -469,7 +446,7 @@ def test_a_destroyed_key_leaves_no_document_and_no_open_conversation(
 
 
 def test_the_end_of_one_key_is_not_the_end_of_anothers_conversations(
-    desk: Desk, ours: Installation, theirs: Conversation, group_id: bytes, logs: IdentityLogs
+    desk: Desk, ours: Installation, theirs: Side, group_id: bytes, logs: IdentityLogs
 ) -> None:
     other = Installation(desk, logs)
     desk.ask(wire.DeleteKey(key_id=other.key.id))
@@ -510,7 +487,7 @@ def test_a_key_package_is_due_after_thirty_days_and_not_before(ours: Installatio
 
 
 def test_a_key_package_is_due_after_a_welcome_has_used_it_even_after_a_restart(
-    ours: Installation, theirs: Conversation
+    ours: Installation, theirs: Side
 ) -> None:
     assert isinstance(ours.join(invitation(theirs, ours)), wire.XmtpConversation)
     ours.desk.restart()
@@ -520,7 +497,7 @@ def test_a_key_package_is_due_after_a_welcome_has_used_it_even_after_a_restart(
 
 
 def test_a_welcome_to_the_key_package_before_leaves_the_newest_as_it_is(
-    ours: Installation, theirs: Conversation
+    ours: Installation, theirs: Side
 ) -> None:
     late = invitation(theirs, ours)
     renew(ours)
@@ -530,7 +507,7 @@ def test_a_welcome_to_the_key_package_before_leaves_the_newest_as_it_is(
 
 @pytest.mark.parametrize(("seconds", "opens"), [(DAY - 1, True), (DAY, False)])
 def test_a_replaced_key_package_opens_welcomes_for_a_day(
-    ours: Installation, theirs: Conversation, seconds: int, opens: bool
+    ours: Installation, theirs: Side, seconds: int, opens: bool
 ) -> None:
     late = invitation(theirs, ours)
     renew(ours)
@@ -546,9 +523,7 @@ def test_private_keys_of_a_replaced_key_package_are_removed_after_a_day(ours: In
     assert (to_publish(ours) is not None, kept_packages(ours)) == (True, 1)
 
 
-def test_the_newest_key_package_stays_however_old_it_is(
-    ours: Installation, theirs: Conversation
-) -> None:
+def test_the_newest_key_package_stays_however_old_it_is(ours: Installation, theirs: Side) -> None:
     welcome = invitation(theirs, ours)
     ours.desk.now += 60 * DAY
     assert to_publish(ours) is None

@@ -18,9 +18,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.enclave.support import FixedDriver
-from tests.enclave.xmtp_room import NOW, EnclaveRoom, Outsider, texts_of
+from tests.enclave.member_support import Installation, Room, texts_of
+from tests.enclave.support import NOW, FixedDriver
 from tests.mls.test_memory import ROOT, writable_memory
+from tests.xmtp.conversation_support import Side, User
 from xmtp_tee.client.connection import EnclaveConnection
 from xmtp_tee.enclave.member.key_packages import KeyPackages, decode_key_packages
 from xmtp_tee.enclave.member.rooms import _group_name, _packages_name
@@ -31,7 +32,6 @@ from xmtp_tee.mls.epoch import Epoch
 from xmtp_tee.mls.secret_tree import RatchetType, SecretTree
 from xmtp_tee.wire import messages as wire
 from xmtp_tee.xmtp.conversation import Conversation
-from xmtp_tee.xmtp.conversation_events import GroupChanged
 from xmtp_tee.xmtp.identity_logs import IdentityLogs
 from xmtp_tee.xmtp.outgoing_welcomes import seal_welcomes
 
@@ -65,7 +65,7 @@ class ScannedEnclave:
         self.now += days * DAY
         (self.folder / "clock").write_text(str(self.now))
 
-    def opened(self, room: EnclaveRoom) -> tuple[Conversation, KeyPackages]:
+    def opened(self, room: Room) -> tuple[Conversation, KeyPackages]:
         """What the store holds of the installation, from a copy, as only the enclave can open it."""
         copy = self.folder / "copy" / "keys.sqlite"
         copy.parent.mkdir(exist_ok=True)
@@ -73,7 +73,7 @@ class ScannedEnclave:
             shutil.copy(self.folder / f"keys.sqlite{suffix}", f"{copy}{suffix}")
         store = SealedStore.open(SqliteRows.open(copy), FixedDriver())
         try:
-            record = store.get(room.key.id)
+            record = store.get(room.ours.key.id)
             assert record is not None
             with store.secret(record) as seed:
                 key = SignatureKey(seed)
@@ -145,7 +145,7 @@ def shared_secrets(epoch: Epoch) -> Notes:
     return {getattr(epoch.secrets, name): name for name in EPOCH_SECRETS}
 
 
-def message_key(reader: Outsider, sender: int, generation: int) -> Notes:
+def message_key(reader: Side, sender: int, generation: int) -> Notes:
     """The key of a message that a member has not read yet."""
     tree = reader.room._group._member.epoch.secret_tree
     advance = tree.look_up(sender, RatchetType.APPLICATION, generation)
@@ -159,49 +159,47 @@ def copied(notes: Notes) -> Notes:
     return {bytes(bytearray(secret)): kind for secret, kind in notes.items()}
 
 
-def live(enclave: ScannedEnclave, epochs: int, *, welcomed: bool) -> tuple[EnclaveRoom, Notes]:
+def live(enclave: ScannedEnclave, epochs: int, *, welcomed: bool) -> tuple[Room, Notes]:
     """A group of three for so many epochs, the enclave's or one that it is welcomed to; return the room, and every
     secret that there was.
     """
     logs, notes = IdentityLogs(), Notes()
-    room = EnclaveRoom(enclave.ask, logs)
-    peer, third = Outsider("peer", logs), Outsider("third", logs)
+    room = Room(Installation(enclave, logs))
+    users = User("peer", logs, NOW), User("third", logs, NOW)
     if welcomed:
         # The group that the room was made with stays, so nothing of it is to be gone.
         notes |= copied(secrets_of_packages(enclave.opened(room)[1]))
+        peer = users[0].found()
         room.be_brought_in_by(peer)
         notes |= copied(shared_secrets(peer.room._group._member.epoch))
-        room.learn(third)
-        adding = peer.change(add=[third])
-        event = peer.read(adding)
-        assert isinstance(event, GroupChanged)
-        [welcome] = seal_welcomes(event.welcomes, 1, entropy=os.urandom)
-        third.join(welcome.encode())
+        room.ours.knows(users[1])
+        adding = peer.change(add=[users[1]])
+        [welcome] = seal_welcomes(peer.wins(adding).welcomes, 1, entropy=os.urandom)
+        third = users[1].open(welcome.encode())
         room.process(room.incoming(adding))
     else:
-        room.bring_in(peer, third)
+        peer, third = room.bring_in(*users)
     leaf_of = {member.inbox_id: leaf for leaf, member in enumerate(peer.room.members)}
     for number in range(epochs):
         notes |= copied(shared_secrets(peer.room._group._member.epoch))
         notes |= copied(secrets_of(*enclave.opened(room)))
         said = [peer.say("a secret"), peer.say("another")]
         for generation, message in enumerate(said):
-            notes |= message_key(third, leaf_of[peer.inbox_id], generation)
+            notes |= message_key(third, leaf_of[peer.user.inbox_id], generation)
             third.read(message)
         answer = room.send("an answer")
-        notes |= message_key(peer, leaf_of[room.inbox_id], 0)
+        notes |= message_key(peer, leaf_of[room.ours.inbox_id], 0)
         peer.read(answer)
         third.read(answer)
         assert texts_of(room.process(room.incoming(*said, answer))) == ["a secret", "another"]
         match number % 3:
             case 0:
-                renew = wire.XmtpRenewKeys(identity_key_id=room.key.id, group_id=room.group_id)
-                commit = enclave.ask(renew, wire.XmtpOutgoing).message  # type: ignore[attr-defined]
+                commit = room.renew()
                 notes |= copied(secrets_of(*enclave.opened(room)))
             case 1:
-                commit = peer.renew()
+                commit = peer.renewed()
             case _:
-                commit = third.renew()
+                commit = third.renewed()
         [event] = room.process(room.incoming(commit))
         assert event.kind == "change"
         for other, own in ((peer, 1), (third, 2)):
@@ -211,7 +209,7 @@ def live(enclave: ScannedEnclave, epochs: int, *, welcomed: bool) -> tuple[Encla
             for _ in range(2):
                 # A key package's keys outlive the next one by a day.
                 enclave.pass_days(1)
-                package = wire.XmtpNewKeyPackage(identity_key_id=room.key.id)
+                package = wire.XmtpNewKeyPackage(identity_key_id=room.ours.key.id)
                 enclave.ask(package, wire.XmtpKeyPackage)
     return room, notes
 

@@ -19,14 +19,13 @@ from tests.enclave.member_support import (
     SEQUENCE,
     Installation,
     as_stored,
-    founded_by,
     invitation,
     removal,
     smuggled,
 )
 from tests.enclave.operating import Desk
 from tests.enclave.support import NOW
-from tests.xmtp.conversation_support import User, bring_in_as, committed, say, with_inboxes
+from tests.xmtp.conversation_support import Side, User
 from tests.xmtp.identity_support import InstallationActor, WalletActor, add, update
 from xmtp_tee.client.xmtp import committing as committing_module
 from xmtp_tee.client.xmtp import member as member_module
@@ -41,13 +40,11 @@ from xmtp_tee.client.xmtp.errors import (
     NetworkUnavailableError,
 )
 from xmtp_tee.client.xmtp.member import Member, log_pages
-from xmtp_tee.mls.intents import CommitIntent
 from xmtp_tee.wire import messages as wire
 from xmtp_tee.wire.codec import encode_body
 from xmtp_tee.wire.errors import FrameTooLargeError
 from xmtp_tee.wire.limits import MAX_HISTORY, MAX_LOG_ENTRIES, MAX_REQUEST_BODY
 from xmtp_tee.xmtp.content import encode_leave_request
-from xmtp_tee.xmtp.conversation import Conversation as MemberConversation
 from xmtp_tee.xmtp.identity_logs import IdentityLogs
 from xmtp_tee.xmtp.key_packages import make_key_package
 from xmtp_tee.xmtp.permissions import SUPER_ADMIN, Permissions
@@ -261,9 +258,9 @@ def test_a_log_that_is_another_than_before_is_refused(
 def test_attack_a_welcome_names_a_sequence_id_that_no_log_reaches(
     client: XmtpClient, ours: Installation, node: ScriptedNode, peer: User
 ) -> None:
-    theirs = founded_by(peer)
+    theirs = peer.found()
     node.invites(smuggled(theirs, ours, **{peer.inbox_id: 1 << 40}))
-    node.invites(invitation(founded_by(peer), ours))
+    node.invites(invitation(peer.found(), ours))
     [joined] = asyncio.run(client.conversations.sync())
     assert joined.info.is_active
     [(_, number, error)] = client.refusals
@@ -284,8 +281,8 @@ def test_attack_a_welcome_names_a_sequence_id_that_no_log_reaches(
 def test_attack_a_welcome_whose_membership_leads_nowhere_is_skipped(
     client: XmtpClient, ours: Installation, node: ScriptedNode, peer: User, fields: dict[str, int]
 ) -> None:
-    node.invites(smuggled(founded_by(peer), ours, **fields))
-    node.invites(invitation(founded_by(peer), ours))
+    node.invites(smuggled(peer.found(), ours, **fields))
+    node.invites(invitation(peer.found(), ours))
     assert len(asyncio.run(client.conversations.sync())) == 1
     assert [number for _, number, _ in client.refusals] == [1]
     assert len(asyncio.run(client.conversations.list())) == 1
@@ -294,15 +291,10 @@ def test_attack_a_welcome_whose_membership_leads_nowhere_is_skipped(
 def test_attack_a_welcome_is_longer_than_the_enclave_reads(
     client: XmtpClient, ours: Installation, node: ScriptedNode, peer: User
 ) -> None:
-    theirs = founded_by(peer)
-    state = theirs.state.with_attribute("padding", "x" * (MAX_REQUEST_BODY + 1))
-    theirs.process(
-        theirs.change_state(lambda _: state, NOW, inbox_at=ours.logs.at, entropy=os.urandom),
-        ours.logs.at,
-        NOW,
-    )
+    theirs = peer.found()
+    theirs.wins(theirs.change_attributes(padding="x" * (MAX_REQUEST_BODY + 1)))
     node.invites(smuggled(theirs, ours))
-    node.invites(invitation(founded_by(peer), ours))
+    node.invites(invitation(peer.found(), ours))
     assert len(asyncio.run(client.conversations.sync())) == 1
     [(_, _, error)] = client.refusals
     assert isinstance(error, FrameTooLargeError)
@@ -311,14 +303,14 @@ def test_attack_a_welcome_is_longer_than_the_enclave_reads(
 def test_whoever_is_added_again_shows_the_conversation_as_it_is(
     client: XmtpClient, ours: Installation, node: ScriptedNode, peer: User
 ) -> None:
-    theirs = founded_by(peer)
+    theirs = peer.found()
     node.invites(invitation(theirs, ours))
     [joined] = asyncio.run(client.conversations.sync())
     ours.process(joined.id, removal(theirs, ours))
     node.invites(invitation(theirs, ours, cursor=60))
     [again] = asyncio.run(client.conversations.sync())
     assert again is joined
-    assert (again.info.is_active, again.info.epoch) == (True, theirs.epoch)
+    assert (again.info.is_active, again.info.epoch) == (True, theirs.room.epoch)
     assert client.joined_at(again.id) == 60
 
 
@@ -326,7 +318,7 @@ def test_whoever_is_added_again_shows_the_conversation_as_it_is(
 
 
 def joined_by(
-    client: XmtpClient, ours: Installation, node: ScriptedNode, theirs: MemberConversation
+    client: XmtpClient, ours: Installation, node: ScriptedNode, theirs: Side
 ) -> Conversation:
     node.invites(invitation(theirs, ours, cursor=0))
     [conversation] = asyncio.run(client.conversations.sync())
@@ -340,14 +332,11 @@ def sends(node: ScriptedNode, *messages: bytes) -> None:
 def test_attack_a_members_commit_names_a_sequence_id_that_no_log_reaches(
     client: XmtpClient, ours: Installation, node: ScriptedNode, peer: User
 ) -> None:
-    theirs = founded_by(peer)
+    theirs = peer.found()
     conversation = joined_by(client, ours, node, theirs)
-    state = with_inboxes(theirs, **{"00" * 32: 1 << 40})
-    lie = theirs._group.commit(
-        CommitIntent(extensions=theirs._with(state)), entropy=os.urandom, now=NOW
-    )
-    theirs.discard_commit()
-    sends(node, say(theirs, "before"), lie.commit, say(theirs, "after"))
+    lie = theirs.smuggle(extensions=theirs.with_inboxes(**{"00" * 32: 1 << 40}))
+    theirs.room.discard_commit()
+    sends(node, theirs.say("before"), lie.commit, theirs.say("after"))
     assert [each.text for each in asyncio.run(conversation.sync())] == ["before", "after"]
     [(_, number, error)] = client.refusals
     assert (number, error.got) == (2, "xmtp.log-too-short")
@@ -356,16 +345,12 @@ def test_attack_a_members_commit_names_a_sequence_id_that_no_log_reaches(
 def test_attack_a_members_commit_names_an_inbox_whose_log_cannot_be_read(
     client: XmtpClient, ours: Installation, node: ScriptedNode, peer: User
 ) -> None:
-    theirs = founded_by(peer)
+    theirs = peer.found()
     conversation = joined_by(client, ours, node, theirs)
     node.has("00" * 32, 7, b"\xff\xff")
-    lie = theirs._group.commit(
-        CommitIntent(extensions=theirs._with(with_inboxes(theirs, **{"00" * 32: 7}))),
-        entropy=os.urandom,
-        now=NOW,
-    )
-    theirs.discard_commit()
-    sends(node, lie.commit, say(theirs, "after"))
+    lie = theirs.smuggle(extensions=theirs.with_inboxes(**{"00" * 32: 7}))
+    theirs.room.discard_commit()
+    sends(node, lie.commit, theirs.say("after"))
     assert [each.text for each in asyncio.run(conversation.sync())] == ["after"]
     assert [number for _, number, _ in client.refusals] == [1]
 
@@ -373,13 +358,13 @@ def test_attack_a_members_commit_names_an_inbox_whose_log_cannot_be_read(
 def test_attack_an_impostor_speaks_and_the_application_hears_nothing(
     client: XmtpClient, ours: Installation, node: ScriptedNode, peer: User
 ) -> None:
-    theirs = founded_by(peer)
+    theirs = peer.found()
     conversation = joined_by(client, ours, node, theirs)
     ghost = User("ghost", ours.logs, NOW)
     node.has(ghost.inbox_id, ghost.sequence_id, ghost.entry)
-    made, impostor = bring_in_as(theirs, ghost, ours.inbox_id)
-    theirs.process(made.commit, ours.logs.at, NOW)
-    sends(node, made.commit, say(impostor, "it was me"), say(theirs, "it was not"))
+    made, impostor = theirs.bring_in_as(ghost, ours.inbox_id)
+    theirs.wins(made)
+    sends(node, made, impostor.say("it was me"), theirs.say("it was not"))
     assert [each.text for each in asyncio.run(conversation.sync())] == ["it was not"]
     [(_, _, error)] = client.refusals
     assert error.got == "xmtp.sender-unfounded"
@@ -394,10 +379,10 @@ def test_attack_an_impostor_speaks_and_the_application_hears_nothing(
 def test_a_long_history_is_opened_in_as_many_requests_as_it_takes(
     client: XmtpClient, ours: Installation, node: ScriptedNode, peer: User, count: int, size: int
 ) -> None:
-    theirs = founded_by(peer)
+    theirs = peer.found()
     conversation = joined_by(client, ours, node, theirs)
     texts = [str(number).ljust(size, "x") for number in range(count)]
-    sends(node, *(say(theirs, text) for text in texts))
+    sends(node, *(theirs.say(text) for text in texts))
     asyncio.run(conversation.sync())
     assert [each.text for each in asyncio.run(conversation.messages(count))] == texts
 
@@ -409,48 +394,37 @@ def with_us_as_admin(
     client: XmtpClient,
     ours: Installation,
     node: ScriptedNode,
-    theirs: MemberConversation,
+    theirs: Side,
     permissions: Permissions | None = None,
 ) -> Conversation:
     """A peer's group in which we are an admin; under permissions of its own, if any."""
     conversation = joined_by(client, ours, node, theirs)
-    commit = theirs.change_state(
-        lambda state: replace(
-            state, admins=(ours.inbox_id,), permissions=permissions or state.permissions
-        ),
-        NOW,
-        inbox_at=ours.logs.at,
-        entropy=os.urandom,
-    )
-    theirs.process(commit, ours.logs.at, NOW)
+    rules = permissions or theirs.room.state.permissions
+    commit = theirs.change_state(admins=(ours.inbox_id,), permissions=rules)
+    theirs.wins(commit)
     sends(node, commit)
     asyncio.run(conversation.sync())
     return conversation
 
 
-def asks_to_leave(theirs: MemberConversation) -> bytes:
-    return theirs.send(encode_leave_request(), "leaving", entropy=os.urandom)[0]
+def asks_to_leave(theirs: Side) -> bytes:
+    return theirs.room.send(encode_leave_request(), "leaving", entropy=os.urandom)[0]
 
 
-def third_in(node: ScriptedNode, ours: Installation, theirs: MemberConversation) -> tuple[str, Any]:
+def third_in(node: ScriptedNode, ours: Installation, theirs: Side) -> tuple[str, Side]:
     """One more member of a peer's group; return its inbox and its side."""
     third = User("third", ours.logs, NOW)
     node.has(third.inbox_id, third.sequence_id, third.entry)
-    commit = theirs.change_members(
-        NOW, entropy=os.urandom, inbox_at=ours.logs.at, add=[third.newcomer]
-    )
-    assert commit is not None
+    commit = theirs.change(add=[third])
     sends(node, commit)
-    [owed] = committed(theirs, commit, ours.logs).welcomes
-    return third.inbox_id, MemberConversation.join(
-        owed.welcome, third.package, third.key, ours.logs.at, NOW
-    )
+    [owed] = theirs.wins(commit).welcomes
+    return third.inbox_id, third.join(owed.welcome)
 
 
 def test_who_asks_to_leave_is_removed_by_an_admin(
     client: XmtpClient, ours: Installation, node: ScriptedNode, peer: User
 ) -> None:
-    theirs = founded_by(peer)
+    theirs = peer.found()
     conversation = with_us_as_admin(client, ours, node, theirs)
     third, side = third_in(node, ours, theirs)
     asyncio.run(conversation.sync())
@@ -463,9 +437,9 @@ def test_who_asks_to_leave_is_removed_by_an_admin(
 def test_attack_a_super_admin_asks_to_leave_whom_nobody_can_remove(
     client: XmtpClient, ours: Installation, node: ScriptedNode, peer: User
 ) -> None:
-    theirs = founded_by(peer)
+    theirs = peer.found()
     conversation = with_us_as_admin(client, ours, node, theirs)
-    sends(node, asks_to_leave(theirs), say(theirs, "still here"))
+    sends(node, asks_to_leave(theirs), theirs.say("still here"))
     assert [each.text for each in asyncio.run(conversation.sync())][1:] == ["still here"]
     assert set(conversation.info.inboxes) == {ours.inbox_id, peer.inbox_id}
     assert client.refusals == []
@@ -474,11 +448,11 @@ def test_attack_a_super_admin_asks_to_leave_whom_nobody_can_remove(
 def test_attack_a_member_asks_an_admin_to_be_removed_who_may_not_do_it(
     client: XmtpClient, ours: Installation, node: ScriptedNode, peer: User
 ) -> None:
-    theirs = founded_by(peer)
-    forbidding = replace(theirs.state.permissions, remove_member=SUPER_ADMIN)
+    theirs = peer.found()
+    forbidding = replace(theirs.room.state.permissions, remove_member=SUPER_ADMIN)
     conversation = with_us_as_admin(client, ours, node, theirs, forbidding)
     third, side = third_in(node, ours, theirs)
-    sends(node, asks_to_leave(side), say(side, "let me out"))
+    sends(node, asks_to_leave(side), side.say("let me out"))
     assert [each.text for each in asyncio.run(conversation.sync())][1:] == ["let me out"]
     [(_, _, error)] = client.refusals
     assert error.got == "xmtp.commit-refused"
@@ -488,7 +462,7 @@ def test_attack_a_member_asks_an_admin_to_be_removed_who_may_not_do_it(
 def test_who_asks_to_leave_while_the_node_is_away_is_removed_later(
     client: XmtpClient, ours: Installation, node: ScriptedNode, peer: User
 ) -> None:
-    theirs = founded_by(peer)
+    theirs = peer.found()
     conversation = with_us_as_admin(client, ours, node, theirs)
     third, side = third_in(node, ours, theirs)
     sends(node, asks_to_leave(side))
