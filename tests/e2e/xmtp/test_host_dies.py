@@ -85,16 +85,17 @@ async def a_page_of_everything(
     await group.send("hello")
     await peer.sync()
     [theirs] = peer.conversations()
-    publish = group._publish
+    node = agent.member.node
+    publish = node.send_group_messages
 
-    async def published(message: bytes) -> None:
-        await publish(message)
+    async def published(messages: Any) -> None:
+        await publish(messages)
         die()
 
-    group._publish = published  # type: ignore[method-assign]
+    node.send_group_messages = published  # type: ignore[method-assign]
     with pytest.raises(HostDied):
         await group.add_members([newcomer.inbox_id])
-    group._publish = publish  # type: ignore[method-assign]
+    node.send_group_messages = publish  # type: ignore[method-assign]
     await peer.sync()
     replayed = world.node.network.group_messages.after(group.id, 0)[0].v1
     assert replayed is not None
