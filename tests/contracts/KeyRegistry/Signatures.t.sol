@@ -82,7 +82,7 @@ contract KeyRegistrySignaturesTest is DelegationFixture {
         if (field % 5 == 1) bundle.preKey ^= bytes32(uint256(change));
         if (field % 5 == 2) bundle.epoch += 1 + change % 1000;
         if (field % 5 == 3) bundle.expiresAt += 1 + change % 1000;
-        if (field % 5 == 4) deadline += 1 + change;
+        if (field % 5 == 4) deadline += change;
         refuseRegistration(bundle, signature, invalid(signer));
     }
 
