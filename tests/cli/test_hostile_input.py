@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -268,6 +269,18 @@ def test_answer_that_is_none_is_an_error_with_a_code(
 ) -> None:
     node.method, node.body = method, BODIES[body]
     asked(node, deployment_file, "status", OWNER)
+
+
+def test_deep_answer_ends_no_process_whose_recursion_limit_a_library_has_raised(
+    node: Node, deployment_file: Path
+) -> None:
+    node.method, node.body = "eth_chainId", b"[" * 200_000
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(1_000_000)
+    try:
+        asked(node, deployment_file, "status", OWNER)
+    finally:
+        sys.setrecursionlimit(limit)
 
 
 @pytest.mark.parametrize("method", ["eth_call", "eth_getBlockByNumber", "eth_getCode"])

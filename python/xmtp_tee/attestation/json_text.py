@@ -41,6 +41,16 @@ def require_bounded(text: str) -> None:
         raise JsonTextError("not text")
     if len(text) > MAX_SIZE:
         raise JsonTextError(f"longer than {MAX_SIZE} characters")
+    require_shallow(text)
+
+
+def require_shallow(text: str) -> None:
+    """Refuse a text that would have a recursive parser overflow the stack, however long it may be.
+
+    :raises JsonTextError: too deep
+    """
+    if text.count("[") + text.count("{") <= MAX_DEPTH:
+        return
     depth = 0
     for token in _TOKEN.finditer(text):
         if token.group() in "[{":

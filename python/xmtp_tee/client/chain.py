@@ -24,8 +24,9 @@ from web3.exceptions import (
     Web3Exception,
 )
 from web3.logs import DISCARD
-from web3.types import RPCEndpoint, TxParams, TxReceipt, Wei
+from web3.types import RPCEndpoint, RPCResponse, TxParams, TxReceipt, Wei
 
+from xmtp_tee.attestation.json_text import require_shallow
 from xmtp_tee.client.abi import contract_abi
 from xmtp_tee.client.accounts import Sender
 from xmtp_tee.client.chain_errors import (
@@ -79,7 +80,7 @@ class Chain:
 
     def __init__(self, rpc_url: str, *, timeout: float = 15.0) -> None:
         self.host = _host(rpc_url)
-        self.web3 = Web3(HTTPProvider(rpc_url, request_kwargs={"timeout": timeout}))
+        self.web3 = Web3(_Node(rpc_url, request_kwargs={"timeout": timeout}))
         self._timeout = timeout
 
     def __repr__(self) -> str:
@@ -289,6 +290,20 @@ class Chain:
                 got=f"{type(error).__name__}: {str(error)[:200]}",
                 expected=f"an Ethereum JSON-RPC answer from {self.host}",
             ) from error
+
+
+class _Node(HTTPProvider):
+    """A node whose answers are measured before they are parsed.
+
+    The parser recurses, and some of the chain's libraries raise the recursion limit for the whole process, so that a
+    deep answer would end it.
+    """
+
+    @staticmethod
+    def decode_rpc_response(raw_response: bytes) -> RPCResponse:
+        """Parse an answer; raise ValueError if it is none."""
+        require_shallow(raw_response.decode())
+        return HTTPProvider.decode_rpc_response(raw_response)
 
 
 def _revert_data(error: ContractLogicError) -> bytes:
