@@ -36,6 +36,21 @@ contract KeyRegistryRevokeTest is RegistryFixture {
         assertSame(listed[1].identityKey, third.identityKey, "the third");
     }
 
+    /// @dev The first bundle's word holds the owner's last change as well; the others are stored apart.
+    function test_a_revocation_is_as_final_for_every_bundle_of_an_owner() external {
+        Bundle memory second = registered(owner, "second");
+        revoke(owner, second.identityKey);
+        KeyBundle memory stored = registry.getKeyBundle(owner, second.identityKey);
+        assertThat(stored.state == KeyState.REVOKED, "revoked");
+        assertSame(stored.preKey, second.preKey, "what it was stays readable");
+        assertThat(registry.keyState(owner, second.identityKey) == KeyState.REVOKED, "in every view");
+        (Standing standing,) = registry.isTrusted(owner, second.identityKey);
+        assertThat(standing == Standing.REVOKED, "not trusted");
+        expectError(error(IKeyBundles.IdentityKeyNotActive.selector, owner, second.identityKey));
+        revoke(owner, second.identityKey);
+        assertThat(registry.keyState(owner, bundle.identityKey) == KeyState.ACTIVE, "the first is not touched");
+    }
+
     function test_a_bundle_is_revoked_once() external {
         revoke(owner, bundle.identityKey);
         expectError(error(IKeyBundles.IdentityKeyNotActive.selector, owner, bundle.identityKey));

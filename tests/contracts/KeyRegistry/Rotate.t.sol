@@ -31,6 +31,18 @@ contract KeyRegistryRotateTest is RegistryFixture {
         assertSame(registry.getKeyBundles(owner).length, 1, "still one bundle");
     }
 
+    function test_a_rotation_is_stored_for_every_bundle_of_an_owner() external {
+        Bundle memory second = registered(owner, "second");
+        vm.warp(time() + 3 days);
+        Bundle memory next = nextPreKey(second);
+        accept(next, AUTHORITY_KEY);
+        KeyBundle memory stored = registry.getKeyBundle(owner, second.identityKey);
+        assertSame(stored.preKey, next.preKey, "new pre-key");
+        assertSame(stored.epoch, 2, "new epoch");
+        assertSame(stored.expiresAt, next.expiresAt, "new expiry");
+        refuse(next, abi.encodeWithSelector(IKeyBundles.EpochNotGreater.selector, uint64(2), uint64(2)));
+    }
+
     function test_the_event_carries_the_new_pre_key() external {
         Bundle memory next = nextPreKey(current);
         BundleProof memory proof = proofOf(next, AUTHORITY_KEY);
