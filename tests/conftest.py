@@ -35,6 +35,17 @@ def pytest_configure(config: pytest.Config) -> None:
         sys.modules["ape.logging"].logger.set_level("WARNING")
 
 
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Names a case after its bytes only where they are few.
+
+    Made evidence is long and differs from run to run (so does the length of a DER signature), and a
+    test's name must not: what runs tests side by side, or the failed ones again, knows them by name.
+    """
+    if isinstance(val, bytes) and len(val) > 16:
+        return "bytes"
+    return None
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_exception_interact(
     call: pytest.CallInfo[object], report: pytest.TestReport
