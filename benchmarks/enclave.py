@@ -192,18 +192,20 @@ def measure_signing(rounds: int, seconds: float) -> dict[str, Any]:
 
 # --- the large store ------------------------------------------------------------------------------
 
-_FILL = """
-import sys, pathlib, json, time, resource
-sys.path.insert(0, {root!r})
-from benchmarks.enclave_store import {function}
-print(json.dumps({function}(pathlib.Path({path!r}), {count})))
+_CHILD = """
+import json, sys
+root, function, arguments = json.loads(sys.argv[1])
+sys.path.insert(0, root)
+from benchmarks import enclave_store
+print(json.dumps(getattr(enclave_store, function)(*arguments)))
 """
 
 
-def in_child(function: str, path: Path, count: int) -> Any:
-    code = _FILL.format(root=str(ROOT), function=function, path=str(path), count=count)
+def in_child(function: str, *arguments: str | int) -> Any:
+    """Call a function of ``enclave_store`` in a process of its own."""
+    call = json.dumps([str(ROOT), function, arguments])
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=ROOT
+        [sys.executable, "-c", _CHILD, call], capture_output=True, text=True, check=False, cwd=ROOT
     )
     if done.returncode:
         raise SystemExit(done.stderr)
@@ -212,27 +214,26 @@ def in_child(function: str, path: Path, count: int) -> Any:
 
 def measure_store(keys: int, rounds: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="xb-") as folder:
-        small, large = Path(folder) / "small.sqlite", Path(folder) / "large.sqlite"
+        small, large = f"{folder}/small.sqlite", f"{folder}/large.sqlite"
         in_child("fill", small, 1000)
         filled = in_child("fill", large, keys)
-        size = large.stat().st_size >> 20
-        pairs = [
-            (in_child("look_up", small, 0), in_child("look_up", large, 0)) for _ in range(rounds)
-        ]
-    ratio = statistics.median(b["p50_us"] / a["p50_us"] for a, b in pairs)
-    large_ones = [b for _, b in pairs]
+        mib = Path(large).stat().st_size >> 20
+        alone = [in_child("open_alone", large) for _ in range(rounds)]
+        pairs = [in_child("look_up_in_turns", small, large) for _ in range(rounds)]
+    p50 = {size: [pair[f"p50_us_{size}"] for pair in pairs] for size in ("small", "large")}
+    ratio = statistics.median(b / a for a, b in zip(p50["small"], p50["large"], strict=True))
     return {
         "figures": {
             "keys": keys,
-            "store_mib": size,
+            "store_mib": mib,
             "fill_seconds": round(filled["seconds"], 1),
-            "look_up_p50_us": round(statistics.median(b["p50_us"] for b in large_ones), 1),
-            "look_up_p50_us_1000": round(statistics.median(a["p50_us"] for a, _ in pairs), 1),
+            "look_up_p50_us": round(statistics.median(p50["large"]), 1),
+            "look_up_p50_us_1000": round(statistics.median(p50["small"]), 1),
         },
         "bars": {
-            "million_keys.open_seconds": round(max(b["open_seconds"] for b in large_ones), 3),
+            "million_keys.open_seconds": round(max(b["open_seconds"] for b in alone), 3),
             "million_keys.look_up_p50 / thousand_keys": round(ratio, 3),
-            "million_keys.peak_memory_mib": max(b["peak_mib"] for b in large_ones),
+            "million_keys.peak_memory_mib": max(b["peak_mib"] for b in alone),
         },
     }
 

@@ -28,13 +28,14 @@ PER_MUTATION = 100_000
 LOOK_UPS = 5_000
 
 
-def fill(path: Path, count: int) -> dict[str, float]:
+def fill(path: str, count: int) -> dict[str, float]:
     """Make a store with ``count`` identity keys, each of another owner. One private key serves all: what is measured
     is the store.
     """
     begin = time.perf_counter()
-    give_birth(lambda change, wraps: SqliteRows.create(path, change, wraps), DRIVER, NOW)
-    store = SealedStore.open(SqliteRows.open(path), DRIVER)
+    file = Path(path)
+    give_birth(lambda change, wraps: SqliteRows.create(file, change, wraps), DRIVER, NOW)
+    store = SealedStore.open(SqliteRows.open(file), DRIVER)
     secret = generate_secret(KeyType.ED25519)
     public = public_key(KeyType.ED25519, secret)
     for first in range(1, count + 1, PER_MUTATION):
@@ -54,31 +55,57 @@ def fill(path: Path, count: int) -> dict[str, float]:
     return {"seconds": time.perf_counter() - begin}
 
 
-def look_up(path: Path, _: int) -> dict[str, float]:
-    """Open the store and answer requests for random owners' keys, frame in, frame out."""
+def open_alone(path: str) -> dict[str, float]:
+    """Open the store, answer requests, and tell how long the one took and how much memory the two."""
     begin = time.perf_counter()
-    store = SealedStore.open(SqliteRows.open(path), DRIVER)
+    store = SealedStore.open(SqliteRows.open(Path(path)), DRIVER)
     opened = time.perf_counter() - begin
-    enclave = Enclave(store, DRIVER)
-    owners = store.count - 2
-    session = Session(enclave, Peer(uid=0))
-    session.feed(encode_request(wire.Hello(version=PROTOCOL_VERSION)))
-    session.next_answer(NOW)
-    chance = random.Random(1)  # noqa: S311 - the same keys each time
-    times = []
-    for number in range(LOOK_UPS):
-        owner = chance.randrange(1, owners + 1).to_bytes(20, "big")
-        data = encode_request(request(number + 1, wire.GetIdentityKey(owner=owner)))
-        start = time.perf_counter()
-        session.feed(data)
-        answer = session.next_answer(NOW)
-        enclave.flush()
-        times.append(time.perf_counter() - start)
-        assert answer is not None
-        assert b"reply" in answer[:64]
-    enclave.close()
+    asked = Asked(store)
+    for _number in range(LOOK_UPS):
+        asked.look_up()
+    asked.close()
     return {
         "open_seconds": opened,
-        "p50_us": statistics.median(times[LOOK_UPS // 5 :]) * 1e6,
         "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10,
     }
+
+
+def look_up_in_turns(small: str, large: str) -> dict[str, float]:
+    """Answer requests from both stores in turns, so that whatever else the machine does slows down both alike."""
+    pair = [Asked(SealedStore.open(SqliteRows.open(Path(path)), DRIVER)) for path in (small, large)]
+    times = [[asked.look_up() for asked in pair] for _ in range(LOOK_UPS)][LOOK_UPS // 5 :]
+    for asked in pair:
+        asked.close()
+    of_small, of_large = (statistics.median(each) * 1e6 for each in zip(*times, strict=True))
+    return {"p50_us_small": of_small, "p50_us_large": of_large}
+
+
+class Asked:
+    """An enclave over a store, and a session with it."""
+
+    def __init__(self, store: SealedStore) -> None:
+        self._owners = store.count - 2
+        self._enclave = Enclave(store, DRIVER)
+        self._session = Session(self._enclave, Peer(uid=0))
+        self._session.feed(encode_request(wire.Hello(version=PROTOCOL_VERSION)))
+        self._session.next_answer(NOW)
+        self._chance = random.Random(1)  # noqa: S311 - the same keys each time
+        self._number = 0
+
+    def look_up(self) -> float:
+        """Answer a request for a random owner's key, frame in, frame out; return the seconds."""
+        owner = self._chance.randrange(1, self._owners + 1).to_bytes(20, "big")
+        self._number += 1
+        data = encode_request(request(self._number, wire.GetIdentityKey(owner=owner)))
+        start = time.perf_counter()
+        self._session.feed(data)
+        answer = self._session.next_answer(NOW)
+        self._enclave.flush()
+        seconds = time.perf_counter() - start
+        assert answer is not None
+        assert b"reply" in answer[:64]
+        return seconds
+
+    def close(self) -> None:
+        """Let go of the store."""
+        self._enclave.close()

@@ -68,8 +68,8 @@ class Tree:
         digest = self.root
         for depth in range(DEPTH):
             body = self._body(place[:depth], digest)
-            digest = _find(body, place[depth : depth + 1], CHILD_SIZE) or NO_NODE
-        return _find(self._body(place[:DEPTH], digest), place, ENTRY_SIZE)
+            digest = _child(body, place[depth : depth + 1])
+        return _entry(self._body(place[:DEPTH], digest), place)
 
     def updated(
         self, changes: Mapping[bytes, bytes | None]
@@ -157,13 +157,20 @@ class Tree:
             self._cache.popitem(last=False)
 
 
-def _find(body: bytes, key: bytes, stride: int) -> bytes | None:
-    """Return what follows ``key`` in a body of fixed strides, or None."""
-    at = body.find(key)
-    while at != -1 and at % stride:
-        # The bytes of the key, but across two entries.
-        at = body.find(key, at + 1)
-    return None if at == -1 else body[at + len(key) : at + stride]
+def _child(body: bytes, step: bytes) -> bytes:
+    """Return the digest of an inner node's child, or NO_NODE."""
+    # The steps alone: a byte of a digest would be taken for a step eight times in a full node.
+    number = body[::CHILD_SIZE].find(step)
+    return NO_NODE if number == -1 else body[number * CHILD_SIZE + 1 : (number + 1) * CHILD_SIZE]
+
+
+def _entry(body: bytes, place: bytes) -> bytes | None:
+    """Return the value of a leaf's entry, or None."""
+    at = body.find(place)
+    while at != -1 and at % ENTRY_SIZE:
+        # The bytes of the place, but across two entries.
+        at = body.find(place, at + 1)
+    return None if at == -1 else body[at + DIGEST_SIZE : at + ENTRY_SIZE]
 
 
 def _items(body: bytes, key_size: int, stride: int) -> dict[bytes, bytes | None]:
