@@ -48,6 +48,7 @@ from xmtp_tee.xmtp.content import encode_leave_request
 from xmtp_tee.xmtp.identity_logs import IdentityLogs
 from xmtp_tee.xmtp.key_packages import make_key_package
 from xmtp_tee.xmtp.permissions import SUPER_ADMIN, Permissions
+from xmtp_tee.xmtp.proto.identity import IdentityAction, Signature, SmartContractWalletSignature
 from xmtp_tee.xmtp.proto.identity_api import IdentityUpdateLog
 from xmtp_tee.xmtp.proto.mls_api import (
     GroupMessageInputV1,
@@ -472,6 +473,53 @@ def test_who_asks_to_leave_while_the_node_is_away_is_removed_later(
     assert asyncio.run(conversation.sync()) == []
     assert third not in conversation.info.inboxes
     assert client.refusals == []
+
+
+# --- logs that cannot be verified -----------------------------------------------------------------
+
+
+@pytest.fixture
+def unverifiable(group: Conversation, node: ScriptedNode, peer: User) -> str:
+    """The peer's inbox, after a smart contract wallet has put something into its log."""
+    signed = update(
+        peer.inbox_id, add(InstallationActor("peer's second"), by=WalletActor("peer's wallet"))
+    )
+    [action] = signed.actions
+    assert action.add is not None
+    by_contract = SmartContractWalletSignature(
+        account_id=f"eip155:8453:{WalletActor('peer').member.value}", signature=b"anything"
+    )
+    entry = replace(
+        signed,
+        actions=(
+            IdentityAction(
+                add=replace(action.add, existing_member_signature=Signature(erc_6492=by_contract))
+            ),
+        ),
+    )
+    node.has(peer.inbox_id, 30, entry.encode())
+    return peer.inbox_id
+
+
+def test_nothing_is_sent_while_a_members_log_cannot_be_verified_and_the_error_names_it(
+    group: Conversation, node: ScriptedNode, unverifiable: str
+) -> None:
+    published = len(node.messages)
+    # A conversation that was just made looks at its members again after a while.
+    group._refreshed = 0
+    with pytest.raises(MemberRefusedError, match=f"{unverifiable}.*without its chain") as refused:
+        asyncio.run(group.send("who hears this?"))
+    assert refused.value.got == "xmtp.identity-update-invalid"
+    assert len(node.messages) == published
+
+
+def test_who_has_a_log_that_cannot_be_verified_can_be_removed(
+    group: Conversation, unverifiable: str, peer: User
+) -> None:
+    asyncio.run(group.remove_members([unverifiable]))
+    assert peer.key.public not in {each.installation_id for each in group.info.members}
+    group._refreshed = 0
+    assert asyncio.run(group.send("among us"))
 
 
 # --- commits --------------------------------------------------------------------------------------

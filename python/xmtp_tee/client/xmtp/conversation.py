@@ -112,6 +112,7 @@ class Conversation:
         """Send an encoded content (``xmtp.mls.message_contents.EncodedContent``).
 
         :raises ConversationError: we are no member any more
+        :raises MemberRefusedError: a member's log cannot be verified any further; it may be a revocation
         """
         async with self._lock:
             self._room.require_active()
@@ -172,7 +173,9 @@ class Conversation:
     ) -> None:
         async with self._lock:
             self._room.require_active()
-            await self._client.member.learn([*self.info.inboxes, *add])
+            # Who goes, goes whatever has become of its log: an entry that cannot be verified keeps nobody in.
+            staying = [inbox for inbox in self.info.inboxes if inbox not in remove]
+            await self._client.member.learn([*staying, *add])
             # A commit and the key packages for it travel in one request: many newcomers come in several.
             for start in range(0, max(len(add), 1), _NEWCOMERS):
                 part = add[start : start + _NEWCOMERS]

@@ -73,7 +73,11 @@ class Member:
         )
 
     async def learn(self, inbox_ids: Sequence[str]) -> dict[str, wire.XmtpLearned]:
-        """Bring the newest entries of several logs; return what they say now."""
+        """Bring the newest entries of several logs; return what they say now.
+
+        :raises MemberRefusedError: an entry cannot be verified; the message names the inbox
+        :raises NetworkUnavailableError: the node does not answer
+        """
         known = [(inbox, self._newest(inbox)) for inbox in dict.fromkeys(inbox_ids)]
         if not known:
             return {}
@@ -109,7 +113,9 @@ class Member:
         answer = await self._call(operation)
         match answer:
             case wire.XmtpRefused():
-                raise MemberRefusedError(answer.message, got=answer.code)
+                raise MemberRefusedError(
+                    f"The log of inbox {inbox} is refused: {answer.message}", got=answer.code
+                )
             case wire.XmtpLearned() | wire.XmtpNeedsLog():
                 return answer
             case _:
