@@ -37,6 +37,11 @@ _TURN: Final = 256
 _SWEEP: Final = 0.1
 """Seconds between two looks at the deadlines."""
 
+_LINGER: Final = 30e-6
+"""Seconds to stay awake before going to sleep. Who has been answered often asks again at once, and to be woken takes
+longer than that: a tenth of the time of a signature for a client alone. An idle enclave spends 0.03% of a processor.
+"""
+
 _BACKLOG: Final = 64
 
 
@@ -109,8 +114,7 @@ class Server:
 
     def _look(self, listening: socket.socket, stop: int) -> bool:
         """Wait for what comes, and work on it; return whether to go on."""
-        # With work left over there is no waiting.
-        events = self._epoll.poll(0 if self._ready else _SWEEP, _TURN)
+        events = self._wait()
         self.time = time.monotonic()
         going_on = True
         for descriptor, event in events:
@@ -129,6 +133,18 @@ class Server:
                 self._epoll.modify(listening.fileno(), select.EPOLLIN)
                 self._deaf = False
         return going_on
+
+    def _wait(self) -> list[tuple[int, int]]:
+        """Return what has come; with work left over there is no waiting."""
+        poll = self._epoll.poll
+        events = poll(0, _TURN)
+        if events or self._ready:
+            return events
+        end = time.monotonic() + _LINGER
+        while time.monotonic() < end:
+            if events := poll(0, _TURN):
+                return events
+        return poll(_SWEEP, _TURN)
 
     def _attend(self, connection: Connection, event: int) -> None:
         if event & select.EPOLLOUT:
